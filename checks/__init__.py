@@ -1,0 +1,1 @@
+"""The statistics of driftglass: counting, comparing, deciding. Arrow and numpy in, frozen dataclasses out."""

@@ -1,0 +1,3 @@
+"""The driftglass service."""
+
+__version__ = "0.1.0"
