@@ -1,8 +1,9 @@
 """How far two count vectors are apart, and how far apart chance alone puts them.
 
-Every distance takes (reference, current): non-negative counts of shape [..., B] over the same B bins, whose leading
-axes broadcast, and returns float64[...]. A side without a single count has no distribution: the answer there is NaN,
-never 0. Shares are counts divided by their row sum; nothing else is rescaled. Logarithms are natural.
+Every distance takes (reference, current): non-negative counts of shape [..., B] over the same B bins, whose
+leading axes broadcast, and returns float64[...]. A side without a single count has no distribution: the
+answer there is NaN, never 0. Shares are counts divided by their row sum; nothing else is rescaled.
+Logarithms are natural.
 """
 
 from __future__ import annotations
@@ -26,6 +27,11 @@ def _shares(counts: npt.ArrayLike, pseudo_count: float = 0.0) -> Floats:
     return (values + pseudo_count) / divisor
 
 
+def _total(terms: Floats) -> Floats:
+    """Sum over the bins."""
+    return np.asarray(terms.sum(axis=-1), dtype=np.float64)
+
+
 def _relative_entropy_terms(p: Floats, q: Floats) -> Floats:
     """p·ln(p/q) with 0·ln(0/q) = 0 and p·ln(p/0) = inf; NaN stays NaN."""
     p, q = np.broadcast_arrays(p, q)
@@ -35,13 +41,13 @@ def _relative_entropy_terms(p: Floats, q: Floats) -> Floats:
 
 def jsd(reference: npt.ArrayLike, current: npt.ArrayLike) -> Floats:
     """Jensen-Shannon divergence in nats, 0..ln 2 (Lin 1991). Symmetric, finite, needs no smoothing."""
-    return jsd_terms(reference, current).sum(axis=-1)
+    return _total(jsd_terms(reference, current))
 
 
 def jsd_terms(reference: npt.ArrayLike, current: npt.ArrayLike) -> Floats:
     """What each bin adds to the Jensen-Shannon divergence: [..., B], each >= 0, summing to `jsd`.
 
-    The same decomposition that a JSD word shift uses (Gallagher et al. 2021): the bins that moved, in order of weight.
+    The decomposition that a JSD word shift uses (Gallagher et al. 2021): which bins moved, and by how much.
     """
     p, q = _shares(reference), _shares(current)
     middle = (p + q) / 2
@@ -58,28 +64,29 @@ def js_distance(reference: npt.ArrayLike, current: npt.ArrayLike) -> Floats:
 def psi(reference: npt.ArrayLike, current: npt.ArrayLike, *, pseudo_count: float = 0.5) -> Floats:
     """Population stability index Σ(p − q)·ln(p/q), >= 0.
 
-    `pseudo_count` is added to every bin of both sides, so that a bin that is empty on one side costs an amount that
-    depends on how much data there was and not on an arbitrary floor. With 0 such a bin gives inf.
+    `pseudo_count` is added to every bin of both sides, so that a bin that is empty on one side costs an
+    amount that depends on how much data there was and not on an arbitrary floor. With 0 such a bin gives
+    inf.
     """
     p, q = _shares(reference, pseudo_count), _shares(current, pseudo_count)
-    return (_relative_entropy_terms(p, q) + _relative_entropy_terms(q, p)).sum(axis=-1)
+    return _total(_relative_entropy_terms(p, q) + _relative_entropy_terms(q, p))
 
 
 def kl(reference: npt.ArrayLike, current: npt.ArrayLike, *, pseudo_count: float = 0.5) -> Floats:
     """Kullback-Leibler divergence KL(reference ‖ current) in nats, >= 0; `pseudo_count` as in `psi`."""
     p, q = _shares(reference, pseudo_count), _shares(current, pseudo_count)
-    return np.maximum(_relative_entropy_terms(p, q).sum(axis=-1), 0.0)
+    return np.maximum(_total(_relative_entropy_terms(p, q)), 0.0)
 
 
 def hellinger(reference: npt.ArrayLike, current: npt.ArrayLike) -> Floats:
     """Hellinger distance √(½·Σ(√p − √q)²), 0..1. (1 − Σ√(pq) is the same number and cancels near 0.)"""
     difference = np.sqrt(_shares(reference)) - np.sqrt(_shares(current))
-    return np.sqrt(np.square(difference).sum(axis=-1) / 2)
+    return np.sqrt(_total(np.square(difference)) / 2)
 
 
 def total_variation(reference: npt.ArrayLike, current: npt.ArrayLike) -> Floats:
     """Total variation distance ½·Σ|p − q|, 0..1: the share of records that changed bin."""
-    return np.abs(_shares(reference) - _shares(current)).sum(axis=-1) / 2
+    return _total(np.abs(_shares(reference) - _shares(current))) / 2
 
 
 def ks(reference: npt.ArrayLike, current: npt.ArrayLike) -> Floats:
@@ -87,11 +94,11 @@ def ks(reference: npt.ArrayLike, current: npt.ArrayLike) -> Floats:
 
     At most the largest share of a bin smaller than the statistic of the raw values.
     """
-    return np.abs(_cumulative_gap(reference, current)).max(axis=-1)
+    return np.asarray(np.abs(_cumulative_gap(reference, current)).max(axis=-1))
 
 
 def wasserstein(reference: npt.ArrayLike, current: npt.ArrayLike, positions: npt.ArrayLike) -> Floats:
-    """First Wasserstein distance ∫|F − G| of point masses at `positions` (float[B], ascending), in their unit.
+    """First Wasserstein distance ∫|F − G| of point masses at `positions` (float[B], ascending).
 
     Raises ValueError if the positions are not B finite, ascending numbers.
     """
@@ -99,7 +106,7 @@ def wasserstein(reference: npt.ArrayLike, current: npt.ArrayLike, positions: npt
     gap = _cumulative_gap(reference, current)
     if places.shape != gap.shape[-1:] or not np.isfinite(places).all() or (np.diff(places) < 0).any():
         raise ValueError(f"positions must be {gap.shape[-1]} finite numbers in ascending order")
-    return (np.abs(gap[..., :-1]) * np.diff(places)).sum(axis=-1)
+    return _total(np.abs(gap[..., :-1]) * np.diff(places))
 
 
 def _cumulative_gap(reference: npt.ArrayLike, current: npt.ArrayLike) -> Floats:
@@ -115,15 +122,15 @@ def g_statistic(reference: npt.ArrayLike, current: npt.ArrayLike) -> Floats:
     first, second = np.asarray(reference, dtype=np.float64), np.asarray(current, dtype=np.float64)
     pooled = _shares(first + second)
     n1, n2 = first.sum(axis=-1), second.sum(axis=-1)
-    from_first = _relative_entropy_terms(_shares(first), pooled).sum(axis=-1)
-    from_second = _relative_entropy_terms(_shares(second), pooled).sum(axis=-1)
-    return np.maximum(2 * (n1 * from_first + n2 * from_second), 0.0)
+    from_first = _total(_relative_entropy_terms(_shares(first), pooled))
+    from_second = _total(_relative_entropy_terms(_shares(second), pooled))
+    return np.maximum(2.0 * (np.asarray(n1) * from_first + np.asarray(n2) * from_second), 0.0)
 
 
 def degrees_of_freedom(reference: npt.ArrayLike, current: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """Bins used by either side, less one: int64[...] >= 0."""
-    used = (np.asarray(reference) + np.asarray(current)) > 0
-    return np.maximum(used.sum(axis=-1, dtype=np.int64) - 1, 0)
+    used = np.count_nonzero(np.add(reference, current), axis=-1)
+    return np.maximum(np.asarray(used, dtype=np.int64) - 1, 0)
 
 
 def g_p_value(reference: npt.ArrayLike, current: npt.ArrayLike) -> Floats:
@@ -138,7 +145,7 @@ def g_p_value(reference: npt.ArrayLike, current: npt.ArrayLike) -> Floats:
     return np.where(np.isnan(statistic), np.nan, p)
 
 
-# ----- what chance alone gives ----------------------------------------------------------------------------------------
+# ----- what chance alone gives ------------------------------------------------------------------------------
 
 # The table below: expected messages per bin on the smaller side, and smaller n / larger n.
 _TABLE_LAMBDA = np.geomspace(1e-3, 100.0, 51)
@@ -146,14 +153,16 @@ _TABLE_RATIO = np.array([0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7
 
 
 def expected_jsd(probabilities: npt.ArrayLike, n1: npt.ArrayLike, n2: npt.ArrayLike) -> Floats:
-    """Mean `jsd` (nats) of two independent multinomial draws of n1 and n2 records from one distribution: float64[...].
+    """Mean `jsd` (nats) of two independent multinomial draws of n1 and n2 records from one distribution.
 
-    `probabilities` is [..., B] and is normalised; n1 and n2 broadcast with its leading axes and may be fractions
-    (effective sizes) or inf (a distribution known exactly). NaN where an n is not positive.
+    `probabilities` is [..., B] and is normalised; n1 and n2 broadcast with its leading axes and may be
+    fractions (effective sizes) or inf (a distribution known exactly). Returns float64[...], NaN where an n
+    is not positive.
 
-    The mean of a sum is the sum of the means, so each bin is taken alone: for many records per bin it gives
-    (1 − p)/8·(1/n₁ + 1/n₂), which adds up to the textbook (K − 1)/8·(1/n₁ + 1/n₂); for few it is summed over the
-    Poisson counts the bin can have. Within 4 % of simulated draws from n = 10 upwards, whatever the shape.
+    The mean of a sum is the sum of the means, so each bin is taken alone: with many records per bin it
+    gives (1 − p)/8·(1/n₁ + 1/n₂), which adds up to the textbook (K − 1)/8·(1/n₁ + 1/n₂); with few it is
+    summed over the Poisson counts the bin can have. Within 4 % of simulated draws from n = 10 upwards,
+    whatever the shape.
     """
     p = _shares(probabilities)
     sizes = np.broadcast_arrays(np.asarray(n1, dtype=np.float64), np.asarray(n2, dtype=np.float64))
@@ -163,11 +172,11 @@ def expected_jsd(probabilities: npt.ArrayLike, n1: npt.ArrayLike, n2: npt.ArrayL
         ratio = np.where(np.isinf(smaller), 1.0, smaller / larger)
         means = np.where(p > 0, p * smaller[..., None], 0.0)
         per_bin = _scaled_divergence(means, ratio[..., None]) * (1 - p) / smaller[..., None]
-    return np.where(np.isinf(smaller), 0.0, per_bin.sum(axis=-1))
+    return np.where(np.isinf(smaller), 0.0, _total(per_bin))
 
 
 def _scaled_divergence(means: Floats, ratio: Floats) -> Floats:
-    """n₂ × the expected JSD term of a bin with `means` expected records on the smaller side; bilinear in the table."""
+    """Smaller n × the expected JSD term of a bin that expects `means` records there, from the table."""
     table = _divergence_table()
     means, ratio = np.broadcast_arrays(means, ratio)
     step = np.log(_TABLE_LAMBDA[1] / _TABLE_LAMBDA[0])
@@ -188,7 +197,7 @@ def _scaled_divergence(means: Floats, ratio: Floats) -> Floats:
 
 @cache
 def _divergence_table() -> Floats:
-    """[lambda, ratio]: E ½[a·ln(2a/(a+Y)) + Y·ln(2Y/(a+Y))] with Y ~ Poisson(λ), a = r·X, X ~ Poisson(λ/r)."""
+    """[λ, r]: E ½[a·ln(2a/(a+Y)) + Y·ln(2Y/(a+Y))] with Y ~ Poisson(λ), a = r·X, X ~ Poisson(λ/r)."""
     table = np.empty((len(_TABLE_LAMBDA), len(_TABLE_RATIO)))
     for row, mean in enumerate(_TABLE_LAMBDA):
         current, current_weight = _poisson_nodes(mean)
@@ -206,7 +215,7 @@ def _divergence_table() -> Floats:
 
 
 def _poisson_nodes(mean: float) -> tuple[Floats, Floats]:
-    """Values and weights that integrate smooth functions of a Poisson count: every count, or 24 points if it is large."""
+    """Values and weights that integrate a smooth function of a Poisson count (24 of them if it is large)."""
     if mean > 60:
         points, weights = np.polynomial.hermite_e.hermegauss(24)
         # The square root of a Poisson count is close to normal with sd 1/2.
@@ -226,11 +235,11 @@ def expected_psi(
     draws: int = 2000,
     seed: int = 0,
 ) -> float:
-    """Mean `psi` of two independent multinomial draws of n1 and n2 records from one distribution (float[B]).
+    """Mean `psi` of two independent multinomial draws of n1 and n2 records from one float[B] distribution.
 
-    (K − 1)·(1/n₁ + 1/n₂), with K the bins of positive probability, if even the rarest of them expects 5 records on
-    both sides; else the mean of `draws` simulated pairs from `seed` (the same answer every time). NaN where an n is
-    less than 1.
+    (K − 1)·(1/n₁ + 1/n₂), with K the bins of positive probability, if even the rarest of them expects 5
+    records on both sides; else the mean of `draws` simulated pairs from `seed` (the same answer every
+    time). NaN where an n is less than 1.
     """
     p = _shares(probabilities)
     used = int((p > 0).sum())
