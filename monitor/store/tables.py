@@ -1,4 +1,5 @@
-"""The tables. Times are integer microseconds UTC (`*_us`); JSON is text with sorted keys; state is a checked word.
+"""The tables. Times are integer microseconds UTC (`*_us`); JSON is text with sorted keys; a state
+is a checked word.
 
 Migrations under `migrations/versions` build the same schema; a test compares the two on both databases.
 """
@@ -16,10 +17,12 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Table,
-    Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects import sqlite
+
+from monitor.store.types import Text
 
 # SQLite gives an automatic key only to INTEGER; PostgreSQL needs 64 bits.
 Key = BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
@@ -74,8 +77,9 @@ contracts = Table(
 plans = Table(
     "plans",
     metadata,
+    # Two models with equal columns and data learn the same plan: the key names both.
+    Column("model_id", Key, ForeignKey("models.id"), primary_key=True),
     Column("plan_id", Text, primary_key=True),
-    _model(),
     Column("body", LargeBinary, nullable=False),
     Column("created_us", BigInteger, nullable=False),
 )
@@ -135,7 +139,25 @@ runs = Table(
     Column("error", Text),
     CheckConstraint("kind IN ('read', 'measure', 'judge')", name="kind"),
     UniqueConstraint("model_id", "kind", "window_start_us", "revision"),
-    Index("ix_runs_claim", "state", "available_us"),
+)
+
+# Claiming looks only at runs that are not over: two indexes that stay small while the history grows.
+UNFINISHED = text("state IN ('queued', 'running', 'failed')")
+Index(
+    "ix_runs_due",
+    runs.c.available_us,
+    runs.c.window_start_us,
+    runs.c.id,
+    sqlite_where=UNFINISHED,
+    postgresql_where=UNFINISHED,
+)
+Index(
+    "ix_runs_unfinished",
+    runs.c.model_id,
+    runs.c.kind,
+    runs.c.window_start_us,
+    sqlite_where=UNFINISHED,
+    postgresql_where=UNFINISHED,
 )
 
 windows = Table(
@@ -164,7 +186,7 @@ parts = Table(
     Column("piece", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("records", BigInteger, nullable=False),
-    Column("event_hashes", LargeBinary),  # int64 pairs (event, content), zstd; dropped once the horizon has passed
+    Column("event_hashes", LargeBinary),  # see parts.pack; dropped once the horizon has passed
     Column("created_us", BigInteger, nullable=False),
     UniqueConstraint("model_id", "plan_id", "window_start_us", "piece"),
 )
@@ -178,7 +200,7 @@ samples = Table(
     Column("stratum", Text, nullable=False),
     Column("event_id", Text, nullable=False),
     Column("event_us", BigInteger, nullable=False),
-    Column("rank", Float, nullable=False),  # hash(salt, model, event id) / 2^64, in [0, 1): the bottom k are kept
+    Column("rank", Float, nullable=False),  # hash(salt, model, event id) / 2^64: the bottom k are kept
     Column("inclusion_probability", Float, nullable=False),
     Column("text", Text),
     Column("prediction", Text),
@@ -199,7 +221,7 @@ quarantine = Table(
     Column("piece", Text, nullable=False),
     Column("place", Text, nullable=False),  # "line 17", "row 204"
     Column("reason", Text, nullable=False),
-    Column("column", Text),
+    Column("column", Text, nullable=False, server_default=""),  # "": the whole record
     Column("detail", Text, nullable=False),
     Column("counted", Integer, nullable=False),  # 1: the record still counts, only this cell is set aside
     Column("raw", LargeBinary),  # at most 2,048 bytes of evidence
@@ -253,7 +275,9 @@ verdicts = Table(
     Column("threshold", Float),
     Column("baseline_id", Key, nullable=False),
     Column("provisional", Integer, nullable=False),
-    CheckConstraint("status IN ('ok', 'notable', 'breach', 'insufficient', 'learning', 'error')", name="status"),
+    CheckConstraint(
+        "status IN ('ok', 'notable', 'breach', 'insufficient', 'learning', 'error')", name="status"
+    ),
 )
 
 sequences = Table(
@@ -386,12 +410,13 @@ triggers = Table(
 )
 
 # At most one trigger of a model is in flight; the database says so, not the code.
+IN_FLIGHT = text("state IN ('requested', 'dispatched', 'accepted', 'running', 'unknown')")
 Index(
     "uq_triggers_in_flight",
     triggers.c.model_id,
     unique=True,
-    sqlite_where=triggers.c.state.in_(["requested", "dispatched", "accepted", "running", "unknown"]),
-    postgresql_where=triggers.c.state.in_(["requested", "dispatched", "accepted", "running", "unknown"]),
+    sqlite_where=IN_FLIGHT,
+    postgresql_where=IN_FLIGHT,
 )
 
 trigger_events = Table(

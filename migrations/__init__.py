@@ -1,0 +1,1 @@
+"""Alembic migrations: one linear history, shipped inside the wheel, run on SQLite and PostgreSQL."""

@@ -1,0 +1,239 @@
+"""One door to the store: short transactions on SQLite or PostgreSQL that behave alike.
+
+                 SQLite                                          PostgreSQL
+    write()      BEGIN IMMEDIATE: waits for its turn up to 10 s  READ COMMITTED
+    read()       BEGIN on a connection that cannot write         REPEATABLE READ, READ ONLY
+    durability   WAL, synchronous=FULL                           as the server is set
+
+A deferred SQLite transaction that reads first and writes later fails when another writer came between,
+however long it is willing to wait: hence the two engines. One transaction reads one state of the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from monitor.errors import DependencyUnavailable, UsageError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+BUSY_TIMEOUT_SECONDS = 10.0
+POOL_SIZE = 5
+
+# Primary result codes of SQLite that blame the file (away, busy, full, broken) and not the statement.
+_SQLITE_AWAY = {
+    3: "no permission",
+    5: "another process kept writing",
+    6: "another connection kept a lock",
+    8: "the file is read-only",
+    10: "input/output error",
+    11: "the file is damaged",
+    13: "the disk is full",
+    14: "the file cannot be opened: does its folder exist, and may this user write there?",
+    26: "the file is not an SQLite database",
+}
+# One number for all replicas: whoever migrates holds this PostgreSQL advisory lock.
+_MIGRATION_LOCK = 0x6472696674
+
+
+class Store:
+    """The store behind one database URL; creating it connects to nothing.
+
+    `url` is `sqlite:///file.db` (relative to the working folder), `sqlite:////absolute/file.db` or
+    `postgresql://user:password@host/name`. `.shown` is the URL without its password.
+    Raises UsageError for other databases, and for SQLite in memory, which only one connection could see.
+    """
+
+    def __init__(self, url: str) -> None:
+        parsed = _parse(url)
+        self.shown = parsed.set(drivername=parsed.get_backend_name()).render_as_string(hide_password=True)
+        self.dialect: Literal["sqlite", "postgresql"]
+        if parsed.get_backend_name() == "sqlite":
+            self.dialect = "sqlite"
+            self._writer = _sqlite_engine(parsed, "BEGIN IMMEDIATE", _WRITER_PRAGMAS)
+            self._reader = _sqlite_engine(parsed, "BEGIN", _READER_PRAGMAS)
+        else:
+            self.dialect = "postgresql"
+            self._writer = _postgresql_engine(parsed)
+            # A view on the same pool: two pools would double the connections of every replica.
+            self._reader = self._writer.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that may write; commits at the end of the block, rolls back on any exception.
+
+        Raises DependencyUnavailable when the database is away, busy for too long or full; UsageError when its
+        tables are missing or older than this code.
+        """
+        with self._translated(), self._writer.begin() as conn:
+            yield conn
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the store and cannot write; errors as in `write`."""
+        with self._translated(), self._reader.begin() as conn:
+            yield conn
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._writer.dispose()
+        self._reader.dispose()
+
+    def upgrade(self, revision: str = "head") -> None:
+        """Bring the tables to a revision, in one transaction; processes that start together take turns."""
+        from alembic import command
+
+        with self._migrating() as config:
+            command.upgrade(config, revision)
+
+    def downgrade(self, revision: str) -> None:
+        """Take the tables back to a revision ("base": none are left), in one transaction."""
+        from alembic import command
+
+        with self._migrating() as config:
+            command.downgrade(config, revision)
+
+    def current(self) -> str | None:
+        """The revision of the tables, None for an empty database."""
+        from alembic.runtime.migration import MigrationContext
+
+        with self.read() as conn:
+            return MigrationContext.configure(conn).get_current_revision()
+
+    def head(self) -> str:
+        """The revision this code was written for."""
+        from alembic.script import ScriptDirectory
+
+        revision = ScriptDirectory.from_config(_config()).get_current_head()
+        assert revision is not None
+        return revision
+
+    def reclaim(self, pages: int = 1000) -> None:
+        """Give up to `pages` free pages of an SQLite file back to the disk; PostgreSQL does so by itself."""
+        if self.dialect == "sqlite":
+            with self._translated(), self._writer.begin() as conn:
+                conn.exec_driver_sql(f"PRAGMA incremental_vacuum({int(pages)})")
+
+    @contextmanager
+    def _migrating(self) -> Iterator[Config]:
+        with self.write() as conn:
+            if self.dialect == "postgresql":
+                conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+            config = _config()
+            config.attributes["connection"] = conn
+            yield config
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except PoolTimeout as error:
+            raise DependencyUnavailable(
+                f"{self.shown}: all {POOL_SIZE} connections stayed in use; try again, or do less at once"
+            ) from error
+        except (OperationalError, InterfaceError, ProgrammingError) as error:
+            reason = _tables_missing(error)
+            if reason is not None:
+                raise UsageError(f"{self.shown}: {reason}: run `driftglass db upgrade` first") from error
+            reason = _away(error)
+            if reason is not None:
+                raise DependencyUnavailable(f"{self.shown}: {reason}") from error
+            raise
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        # The text may hold a password: it is not repeated.
+        raise UsageError(
+            "the database URL cannot be read: use sqlite:///driftglass.db or postgresql://user:password@host/name"
+        ) from error
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        if parsed.database in (None, "", ":memory:"):
+            raise UsageError(
+                "SQLite in memory is private to one connection: give a file, as in sqlite:///driftglass.db"
+            )
+        return parsed.set(drivername="sqlite+pysqlite")
+    if backend in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    raise UsageError(f"a database of kind {backend!r} is not supported: use sqlite or postgresql")
+
+
+# auto_vacuum can only be chosen while the file is empty, and WAL writes its first page: the order matters.
+_WRITER_PRAGMAS = (
+    "PRAGMA auto_vacuum = INCREMENTAL",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA journal_size_limit = 67108864",
+)
+_READER_PRAGMAS = ("PRAGMA query_only = ON",)
+
+
+def _sqlite_engine(url: URL, begin: str, pragmas: tuple[str, ...]) -> Engine:
+    engine = create_engine(
+        url, pool_size=POOL_SIZE, max_overflow=0, connect_args={"timeout": BUSY_TIMEOUT_SECONDS}
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # or Python begins by itself, late and deferred
+        for pragma in pragmas:
+            connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def start(conn: Connection) -> None:
+        conn.exec_driver_sql(begin)
+
+    return engine
+
+
+def _postgresql_engine(url: URL) -> Engine:
+    return create_engine(
+        url,
+        pool_size=POOL_SIZE,
+        max_overflow=0,
+        pool_pre_ping=True,  # after a restart of the server the pool holds dead connections
+        connect_args={"connect_timeout": 5, "application_name": "driftglass"},
+    )
+
+
+def _config() -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "migrations:")
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _tables_missing(error: DBAPIError) -> str | None:
+    state = getattr(error.orig, "sqlstate", None)
+    text = str(error.orig)
+    if state in ("42P01", "42703") or text.startswith(("no such table", "no such column", "table ")):
+        return text.splitlines()[0]
+    return None
+
+
+def _away(error: DBAPIError) -> str | None:
+    """Why the database could not serve, or None if the statement itself was wrong."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is not None:
+        reason = _SQLITE_AWAY.get(code & 0xFF)  # extended codes keep the primary one in the low byte
+        return None if reason is None else f"{reason} ({error.orig}); try again once that is cured"
+    if isinstance(error, ProgrammingError):
+        return None
+    first = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+    return f"no answer ({first}); check that PostgreSQL runs and that the URL is right, then try again"
