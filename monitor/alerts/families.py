@@ -1,0 +1,43 @@
+"""Which families call somebody, which break data, and which drifts a break explains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from monitor.alerts.state import Severity
+
+# In order of precedence: a missing column also leaves fewer values, a lost client also changes the encoding
+# mix.
+BREAKS = ("schema", "volume", "encoding", "quality")
+DRIFTS = frozenset({"language", "vocabulary", "inputs", "predictions"})
+# A broken service is harm already done; drift alone never pages (DESIGN §6.9).
+PAGING = frozenset({*BREAKS, "service"})
+
+
+def severity(family: str) -> Severity:
+    """`page` for data-quality breaks and the service's SLO, `ticket` for everything else."""
+    return "page" if family in PAGING else "ticket"
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """An open episode of one of `BREAKS`."""
+
+    family: str
+    since_us: int
+
+
+def inhibitor(
+    family: str, since_us: int, open_breaks: Iterable[Breaker], window_length_us: int
+) -> str | None:
+    """The family whose open break explains a drift that opens now, None if nothing does.
+
+    A break explains a drift that began at most one window before it: the two estimates of "since" may differ
+    by that much although the cause is one. A drift that was there earlier has a cause of its own. Evasion is
+    neither: an attack does not break data, and nothing excuses it.
+    """
+    if family not in DRIFTS:
+        return None
+    causes = {b.family for b in open_breaks if since_us >= b.since_us - window_length_us}
+    return next((breaking for breaking in BREAKS if breaking in causes), None)

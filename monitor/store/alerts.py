@@ -1,0 +1,255 @@
+"""Alerts, their episodes, the history and the evidence of each; `listing.episodes` leafs through them.
+
+Every function runs in the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, exists, select
+
+from monitor.errors import NotFound
+from monitor.store.tables import alerts, episode_events, episodes, evidence, models
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """One (model, family) as stored. `episode_id` is set while an episode is open."""
+
+    family: str
+    state: str
+    health: str
+    episode_id: int | None
+    clean_windows: int
+    updated_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeRow:
+    """One stretch from firing to resolved. `state` is the alert's while it is open, `resolved` after.
+
+    `attributes` is JSON (`alerts.attributes.Attributes`).
+    """
+
+    id: int
+    model_id: int
+    model: str
+    family: str
+    severity: str
+    state: str
+    since_us: int
+    opened_us: int
+    last_us: int
+    closed_us: int | None
+    close_reason: str | None
+    inhibited_by: str | None
+    summary: str
+    attributes: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    id: int
+    window_start_us: int
+    event: str
+    detail: Mapping[str, Any]
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRow:
+    window_start_us: int
+    event_id: str
+    label: str
+    excerpt: str
+
+
+def states(conn: Connection, model_id: int) -> dict[str, AlertRow]:
+    """Every alert of a model by family; a family that never fired has none."""
+    rows = conn.execute(select(alerts).where(alerts.c.model_id == model_id).order_by(alerts.c.family))
+    return {
+        row.family: AlertRow(
+            row.family, row.state, row.health, row.episode_id, row.clean_windows, row.updated_us
+        )
+        for row in rows
+    }
+
+
+def save(conn: Connection, model_id: int, row: AlertRow) -> None:
+    """Write the state of one alert, whether it existed or not. The judge of a model is alone, so this cannot
+    race.
+    """
+    values = {
+        "state": row.state,
+        "health": row.health,
+        "episode_id": row.episode_id,
+        "clean_windows": row.clean_windows,
+        "updated_us": row.updated_us,
+    }
+    key = and_(alerts.c.model_id == model_id, alerts.c.family == row.family)
+    if conn.execute(alerts.update().where(key).values(values)).rowcount == 0:
+        conn.execute(alerts.insert().values(model_id=model_id, family=row.family, **values))
+
+
+def open_episode(
+    conn: Connection,
+    model_id: int,
+    family: str,
+    *,
+    severity: str,
+    since_us: int,
+    opened_us: int,
+    inhibited_by: str | None,
+    summary: str,
+    attributes: str,
+) -> int:
+    """Insert an episode and return its id."""
+    written = conn.execute(
+        episodes.insert().values(
+            model_id=model_id,
+            family=family,
+            severity=severity,
+            since_us=since_us,
+            opened_us=opened_us,
+            last_us=opened_us,
+            inhibited_by=inhibited_by,
+            summary=summary,
+            attributes=attributes,
+        )
+    )
+    assert written.inserted_primary_key is not None
+    return int(written.inserted_primary_key[0])
+
+
+def change_episode(conn: Connection, episode_id: int, **values: Any) -> None:
+    """Set columns of an episode (severity, last_us, closed_us, close_reason, inhibited_by, summary,
+    attributes).
+    """
+    conn.execute(episodes.update().where(episodes.c.id == episode_id).values(**values))
+
+
+def add_event(
+    conn: Connection, episode_id: int, window_start_us: int, event: str, detail: Mapping[str, Any], at_us: int
+) -> None:
+    """One line of an episode's history."""
+    conn.execute(
+        episode_events.insert().values(
+            episode_id=episode_id,
+            window_start_us=window_start_us,
+            event=event,
+            detail=json.dumps(detail, sort_keys=True, ensure_ascii=False),
+            at_us=at_us,
+        )
+    )
+
+
+def add_evidence(
+    conn: Connection, episode_id: int, window_start_us: int, examples: Iterable[tuple[str, str, str]]
+) -> int:
+    """Keep (event id, label, excerpt) examples; one that is there already stays as it was. Returns how many
+    were new.
+    """
+    known = {(row.event_id, row.label) for row in conn.execute(_evidence_of(episode_id))}
+    fresh: dict[tuple[str, str], dict[str, Any]] = {}
+    for event_id, label, excerpt in examples:
+        if (event_id, label) not in known:
+            fresh.setdefault(
+                (event_id, label),
+                {
+                    "episode_id": episode_id,
+                    "window_start_us": window_start_us,
+                    "event_id": event_id,
+                    "label": label,
+                    "excerpt": excerpt,
+                },
+            )
+    if fresh:
+        conn.execute(evidence.insert(), list(fresh.values()))
+    return len(fresh)
+
+
+def get(conn: Connection, episode_id: int) -> EpisodeRow:
+    """One episode. NotFound if there is none."""
+    row = conn.execute(_episodes().where(episodes.c.id == episode_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no alert {episode_id}")
+    return _episode(row)
+
+
+def open_of(conn: Connection, model_id: int | None = None) -> list[EpisodeRow]:
+    """Open episodes of one model, or of all, in the order in which they opened."""
+    query = _episodes().where(episodes.c.closed_us.is_(None))
+    if model_id is not None:
+        query = query.where(episodes.c.model_id == model_id)
+    return [_episode(row) for row in conn.execute(query.order_by(episodes.c.opened_us, episodes.c.id))]
+
+
+def overlapping(conn: Connection, model_id: int, families: Sequence[str], from_us: int) -> list[EpisodeRow]:
+    """Episodes of some families that were still breaching at or after `from_us`, open or closed, oldest
+    first.
+    """
+    query = _episodes().where(
+        episodes.c.model_id == model_id, episodes.c.family.in_(families), episodes.c.last_us >= from_us
+    )
+    return [_episode(row) for row in conn.execute(query.order_by(episodes.c.opened_us, episodes.c.id))]
+
+
+def events(conn: Connection, episode_id: int) -> list[EventRow]:
+    """The history of an episode, oldest first."""
+    query = (
+        select(episode_events).where(episode_events.c.episode_id == episode_id).order_by(episode_events.c.id)
+    )
+    return [
+        EventRow(row.id, row.window_start_us, row.event, json.loads(row.detail), row.at_us)
+        for row in conn.execute(query)
+    ]
+
+
+def had_event(conn: Connection, episode_id: int, event: str) -> bool:
+    """Whether an episode's history holds such an event."""
+    found = exists().where(episode_events.c.episode_id == episode_id, episode_events.c.event == event)
+    return bool(conn.execute(select(found)).scalar_one())
+
+
+def evidence_of(conn: Connection, episode_id: int, limit: int = 50) -> list[EvidenceRow]:
+    """Kept examples of an episode, first found first."""
+    return [
+        EvidenceRow(row.window_start_us, row.event_id, row.label, row.excerpt)
+        for row in conn.execute(_evidence_of(episode_id).limit(limit))
+    ]
+
+
+def _evidence_of(episode_id: int) -> Any:
+    return select(evidence).where(evidence.c.episode_id == episode_id).order_by(evidence.c.id)
+
+
+def _episodes() -> Any:
+    return (
+        select(episodes, models.c.name.label("model"), alerts.c.state.label("alert_state"))
+        .join(models, models.c.id == episodes.c.model_id)
+        .outerjoin(alerts, alerts.c.episode_id == episodes.c.id)
+    )
+
+
+def _episode(row: Row[Any]) -> EpisodeRow:
+    state = "resolved" if row.closed_us is not None else (row.alert_state or "firing")
+    return EpisodeRow(
+        id=row.id,
+        model_id=row.model_id,
+        model=row.model,
+        family=row.family,
+        severity=row.severity,
+        state=state,
+        since_us=row.since_us,
+        opened_us=row.opened_us,
+        last_us=row.last_us,
+        closed_us=row.closed_us,
+        close_reason=row.close_reason,
+        inhibited_by=row.inhibited_by,
+        summary=row.summary,
+        attributes=row.attributes,
+    )

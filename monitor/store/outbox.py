@@ -1,0 +1,268 @@
+"""Messages that must leave: written with the decision that caused them, sent later, at least once, in order.
+
+    pending ──claim──▶ sending ──▶ sent
+       ▲                 │  └────▶ dead ──replay──▶ pending
+       └──── retry ──────┘
+
+A lease that ran out is claimed again, and the fence refuses what its earlier holder still says. Every function runs in
+the caller's transaction. Messages of one subject leave a channel in the order in which they were written: the
+second waits until the first is sent or dead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, and_, exists, func, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from monitor.errors import Conflict, LeaseLost, NotFound
+from monitor.store.tables import attempts, models, outbox
+
+State = Literal["pending", "sending", "sent", "dead"]
+MAX_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A row of the outbox. `key` is the webhook-id and `body` is frozen: both stay the same over retries and
+    replays.
+    """
+
+    id: int
+    key: str
+    model_id: int
+    model: str
+    channel: str
+    type: str
+    subject: str
+    body: str
+    state: str
+    fence: int
+    attempt: int
+    next_us: int
+    last_status: int | None
+    last_error: str | None
+    created_us: int
+    sent_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    at_us: int
+    status: int | None
+    error: str | None
+    duration_ms: float
+
+
+def enqueue(
+    conn: Connection,
+    *,
+    key: str,
+    model_id: int,
+    channel: str,
+    type: str,
+    subject: str,
+    body: str,
+    now_us: int,
+) -> bool:
+    """Write a message unless its key is there already; says whether it was written."""
+    insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+    written = conn.execute(
+        insert(outbox)
+        .values(
+            key=key,
+            model_id=model_id,
+            channel=channel,
+            type=type,
+            subject=subject,
+            body=body,
+            state="pending",
+            next_us=now_us,
+            created_us=now_us,
+        )
+        .on_conflict_do_nothing(index_elements=["key"])
+    )
+    return written.rowcount == 1
+
+
+def claim(conn: Connection, channels: Collection[str], now_us: int, lease_us: int) -> Message | None:
+    """Take the oldest message that is due on one of the channels, None if there is none.
+
+    Counts the attempt, so that a message that kills its sender runs out of attempts too.
+    """
+    earlier = outbox.alias("earlier")
+    waits = exists().where(
+        earlier.c.channel == outbox.c.channel,
+        earlier.c.subject == outbox.c.subject,
+        earlier.c.id < outbox.c.id,
+        earlier.c.state.in_(["pending", "sending"]),
+    )
+    due = or_(
+        and_(outbox.c.state == "pending", outbox.c.next_us <= now_us),
+        and_(outbox.c.state == "sending", outbox.c.lease_until_us < now_us),
+    )
+    # SKIP LOCKED compiles to nothing on SQLite, where the writer's transaction is already alone.
+    first = (
+        select(outbox.c.id)
+        .where(outbox.c.channel.in_(channels), due, ~waits)
+        .order_by(outbox.c.next_us, outbox.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    taken = conn.execute(first).scalar_one_or_none()
+    if taken is None:
+        return None
+    conn.execute(
+        outbox.update()
+        .where(outbox.c.id == taken)
+        .values(
+            state="sending",
+            fence=outbox.c.fence + 1,
+            attempt=outbox.c.attempt + 1,
+            lease_until_us=now_us + lease_us,
+        )
+    )
+    return get(conn, taken)
+
+
+def mark_sent(conn: Connection, message: Message, status: int | None, now_us: int) -> None:
+    """sending → sent. LeaseLost if another sender has taken the message since."""
+    _settle(conn, message, {"state": "sent", "sent_us": now_us, "last_status": status, "last_error": None})
+
+
+def mark_retry(conn: Connection, message: Message, status: int | None, error: str, next_us: int) -> None:
+    """sending → pending, due again at `next_us`. LeaseLost as above."""
+    _settle(
+        conn, message, {"state": "pending", "next_us": next_us, "last_status": status, "last_error": error}
+    )
+
+
+def mark_dead(conn: Connection, message: Message, status: int | None, error: str) -> None:
+    """sending → dead: it is not tried again unless somebody replays it. LeaseLost as above."""
+    _settle(conn, message, {"state": "dead", "last_status": status, "last_error": error})
+
+
+def replay(conn: Connection, message_id: int, now_us: int) -> None:
+    """dead → pending with the same key and body. Conflict if the message is not dead."""
+    moved = conn.execute(
+        outbox.update()
+        .where(outbox.c.id == message_id, outbox.c.state == "dead")
+        .values(state="pending", attempt=0, next_us=now_us, lease_until_us=None)
+    )
+    if moved.rowcount == 0:
+        raise Conflict(
+            f"message {message_id} is {get(conn, message_id).state}: only a dead one can be replayed"
+        )
+
+
+def add_attempt(
+    conn: Connection, message: Message, at_us: int, status: int | None, error: str | None, duration_ms: float
+) -> None:
+    """One line of a message's delivery log; written even if the lease was lost, since it did happen."""
+    conn.execute(
+        attempts.insert().values(
+            outbox_id=message.id, at_us=at_us, status=status, error=error, duration_ms=duration_ms
+        )
+    )
+
+
+def get(conn: Connection, message_id: int) -> Message:
+    """One message. NotFound if there is none."""
+    row = conn.execute(_messages().where(outbox.c.id == message_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no message {message_id}")
+    return _message(row)
+
+
+def list_messages(
+    conn: Connection,
+    *,
+    model_id: int | None = None,
+    channel: str | None = None,
+    subject: str | None = None,
+    state: State | None = None,
+    after: int | None = None,
+    limit: int = 50,
+) -> list[Message]:
+    """Messages, newest first. `after` is the keyset cursor: the id of the last one of the page before."""
+    query = _messages()
+    for column, value in (
+        (outbox.c.model_id, model_id),
+        (outbox.c.channel, channel),
+        (outbox.c.subject, subject),
+        (outbox.c.state, state),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if after is not None:
+        query = query.where(outbox.c.id < after)
+    return [
+        _message(row) for row in conn.execute(query.order_by(outbox.c.id.desc()).limit(min(limit, MAX_PAGE)))
+    ]
+
+
+def attempts_of(conn: Connection, message_id: int) -> list[Attempt]:
+    """The delivery log of a message, oldest first."""
+    rows = conn.execute(select(attempts).where(attempts.c.outbox_id == message_id).order_by(attempts.c.id))
+    return [Attempt(row.at_us, row.status, row.error, row.duration_ms) for row in rows]
+
+
+def counts(conn: Connection) -> dict[str, int]:
+    """How many messages are in each state."""
+    rows = conn.execute(select(outbox.c.state, func.count()).group_by(outbox.c.state))
+    return {row[0]: row[1] for row in rows}
+
+
+def oldest_pending_us(conn: Connection) -> int | None:
+    """When the oldest message that still waits was written; None if none waits."""
+    waiting = select(func.min(outbox.c.created_us)).where(outbox.c.state.in_(["pending", "sending"]))
+    return conn.execute(waiting).scalar_one_or_none()
+
+
+def last_sent(conn: Connection, channel: str, subjects: Sequence[str]) -> dict[str, Message]:
+    """The newest sent message of each subject on a channel."""
+    newest = (
+        select(func.max(outbox.c.id))
+        .where(outbox.c.channel == channel, outbox.c.subject.in_(subjects), outbox.c.state == "sent")
+        .group_by(outbox.c.subject)
+    )
+    rows = conn.execute(_messages().where(outbox.c.id.in_(newest)))
+    return {row.subject: _message(row) for row in rows}
+
+
+def _settle(conn: Connection, message: Message, values: dict[str, Any]) -> None:
+    moved = conn.execute(
+        outbox.update()
+        .where(outbox.c.id == message.id, outbox.c.state == "sending", outbox.c.fence == message.fence)
+        .values(lease_until_us=None, **values)
+    )
+    if moved.rowcount == 0:
+        raise LeaseLost(f"message {message.id} was taken over while it was being sent")
+
+
+def _messages() -> Any:
+    return select(outbox, models.c.name.label("model")).join(models, models.c.id == outbox.c.model_id)
+
+
+def _message(row: Row[Any]) -> Message:
+    return Message(
+        id=row.id,
+        key=row.key,
+        model_id=row.model_id,
+        model=row.model,
+        channel=row.channel,
+        type=row.type,
+        subject=row.subject,
+        body=row.body,
+        state=row.state,
+        fence=row.fence,
+        attempt=row.attempt,
+        next_us=row.next_us,
+        last_status=row.last_status,
+        last_error=row.last_error,
+        created_us=row.created_us,
+        sent_us=row.sent_us,
+    )
