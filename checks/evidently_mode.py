@@ -1,7 +1,7 @@
 """Five drift scores exactly as Evidently 0.7 computes them: its bins, its zero filling, its normalisations.
 
 For comparing with numbers a team already has, and for checking our arithmetic against a peer's. The default
-mode of this project is `distances`; `docs/decisions` says where it differs on purpose. Every function takes
+mode of this project is `distances`; tests/oracle shows where it differs on purpose. Every function takes
 raw values (reference, current), raises ValueError where a side is empty, and returns a float. Formulas
 follow evidently/legacy/calculations/stattests (utils.py, psi.py, kl_div.py, jensenshannon.py,
 hellinger_distance.py, wasserstein_distance_norm.py).
@@ -75,7 +75,7 @@ def hellinger(reference: Values, current: Values, kind: Kind) -> float:
 
 
 def wasserstein(reference: Values, current: Values, kind: Kind = "number") -> float:
-    """First Wasserstein distance of the samples in standard deviations (ddof 0, at least 0.001) of the reference."""
+    """First Wasserstein distance, in standard deviations (ddof 0, at least 0.001) of the reference."""
     if kind != "number":
         raise ValueError("the Wasserstein distance needs numbers")
     _require_values(reference, current)
@@ -97,7 +97,7 @@ SCORES: Mapping[str, Callable[[Values, Values, Kind], float]] = {
 
 
 def _shares(reference: Values, current: Values, kind: Kind) -> tuple[Floats, Floats]:
-    """Shares of each side on common bins: equal widths over the *combined* range, or a bin per distinct value."""
+    """Shares on common bins: equal widths over the *combined* range, or a bin per distinct value."""
     _require_values(reference, current)
     if kind == "number" and len(np.unique(_without_nulls(reference))) > DISTINCT_AS_CATEGORIES:
         edges = np.histogram_bin_edges(np.concatenate([reference, current]), bins="sturges")

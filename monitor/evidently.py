@@ -13,6 +13,7 @@ fails, a column without values, a child that hangs, runs out of memory or dies: 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import struct
@@ -20,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -126,7 +127,7 @@ class EvidentlyProcess:
             self._child = None
 
     def measure(self, requests: Sequence[Request]) -> list[Answer]:
-        """An answer for each request, in order. Nothing is raised for what a request, or the child, does wrong."""
+        """An answer for each request, in order; nothing is raised for what a request or the child does wrong."""
         return [self._measure_one(request) for request in requests]
 
     def _measure_one(self, request: Request) -> Answer:
@@ -181,7 +182,7 @@ class _Child:
             [
                 sys.executable,
                 "-m",
-                __name__ if __name__ != "__main__" else "monitor.evidently",
+                "monitor.evidently",
                 str(memory_bytes),
             ],
             stdin=subprocess.PIPE,
@@ -229,10 +230,9 @@ class _Child:
         """Close the pipe, wait a moment, kill."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        try:
+        # Broken if it is already gone, with part of a request unread.
+        with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
-        except BrokenPipeError:
-            pass  # it is already gone, with part of a request unread
         try:
             self._process.wait(timeout=2)
         except subprocess.TimeoutExpired:
@@ -243,9 +243,11 @@ class _Child:
 
 
 class _Deadline:
-    """Kills the child when time is up, which ends any read or write that waits for it; says so as `_ChildLost`."""
+    """Kills the child when time is up, which ends any read or write that waits for it: `_ChildLost`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], seconds: float, last_words: Any) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], seconds: float, last_words: Callable[[], str]
+    ) -> None:
         self._process, self._seconds, self._last_words = process, seconds, last_words
         self._expired = False
         self._timer = threading.Timer(seconds, self._expire)
@@ -278,7 +280,7 @@ def _child_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return child
 
 
-# ----- frames: both sides -------------------------------------------------------------------------------------
+# ----- frames: both sides ---------------------------------------------------------------------------------
 
 _LENGTH = struct.Struct(">Q")
 
@@ -319,7 +321,7 @@ def _not_arrow() -> tuple[type[Exception], ...]:
     return (pa.ArrowException, TypeError, ValueError)
 
 
-# ----- the child ----------------------------------------------------------------------------------------------
+# ----- the child ------------------------------------------------------------------------------------------
 
 
 def _serve(memory_bytes: int) -> None:
@@ -387,7 +389,7 @@ def _answer(header: dict[str, str], reference: bytes, current: bytes) -> dict[st
 
 
 def _clean(frame: bytes, kind: str) -> pd.Series:
-    """The values of an Arrow frame without nulls, NaN and ±inf: a copy of our own, since some tests change theirs."""
+    """The values without nulls, NaN and ±inf: a copy of our own, since some tests change what they get."""
     import numpy as np
     import pyarrow as pa
 
