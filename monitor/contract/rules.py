@@ -1,0 +1,218 @@
+"""What no single value can say: rules that compare parts of the contract with each other.
+
+Each rule is a generator of problems; a promise that could not be kept is a problem too.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from monitor.contract.explain import suggestion
+from monitor.contract.marks import Problem
+from monitor.contract.model import KINDS, SINGLE_ROLES, Contract, FilesSource, SqlSource, end_us, start_us
+from monitor.contract.values import DAY_US, duration_text
+
+Rule = Callable[[Contract], Iterator[Problem]]
+
+# A family that vetoes retraining cannot ask for it: never train on broken data.
+VETOES = ("schema", "volume", "quality", "encoding")
+
+
+def windows_tile_a_day(contract: Contract) -> Iterator[Problem]:
+    every = contract.window.every_us
+    if DAY_US % every and every != 7 * DAY_US:
+        yield Problem(
+            ("window", "every"),
+            f"{duration_text(every)} does not divide a day; write 5m, 1h, 6h, 1d or 7d, for example",
+        )
+
+
+def horizon_covers_lateness(contract: Contract) -> Iterator[Problem]:
+    window = contract.window
+    if window.horizon_us < window.lateness_us:
+        yield Problem(
+            ("window", "horizon"),
+            f"{duration_text(window.horizon_us)} is shorter than the lateness of "
+            f"{duration_text(window.lateness_us)}: records would come later than anybody looks; make it longer",
+        )
+
+
+def keep_covers_horizon(contract: Contract) -> Iterator[Problem]:
+    window = contract.window
+    if window.keep_us < window.horizon_us:
+        yield Problem(
+            ("window", "keep"),
+            f"{duration_text(window.keep_us)} is shorter than the horizon of "
+            f"{duration_text(window.horizon_us)}: a late record could not be merged with its window; keep samples longer",
+        )
+
+
+def kind_fits_role(contract: Contract) -> Iterator[Problem]:
+    for name, spec in contract.column_specs.items():
+        allowed = KINDS[spec.role]
+        if spec.kind not in allowed:
+            cure = "use role: feature" if spec.role == "input" else f"use kind: {' or '.join(allowed)}"
+            cure = "use role: input" if spec.role == "feature" else cure
+            yield Problem(
+                ("columns", name, "kind"), f"a column of role {spec.role} cannot be {spec.kind}; {cure}"
+            )
+
+
+def settings_fit_kind(contract: Contract) -> Iterator[Problem]:
+    for name, spec in contract.column_specs.items():
+        at = ("columns", name)
+        if spec.range is not None and spec.kind != "number":
+            yield Problem((*at, "range"), f"a {spec.kind} has no range; list its values, or use kind: number")
+        if spec.values is not None and spec.kind != "category":
+            yield Problem((*at, "values"), f"a {spec.kind} has no list of values; use kind: category")
+        if spec.languages is not None and spec.kind != "text":
+            yield Problem((*at, "languages"), f"a {spec.kind} has no languages; use kind: text")
+        if spec.evidently and spec.kind == "text":
+            yield Problem((*at, "evidently"), "Evidently's stat tests need numbers or categories; remove it")
+        if spec.slo is not None and spec.role != "latency":
+            yield Problem((*at, "slo"), f"a {spec.role} has no objective; use role: latency")
+        if spec.slo is not None and len(spec.slo.limits()) != 1:
+            yield Problem((*at, "slo"), "needs one percentile in milliseconds, such as {p99: 200}")
+        for index, count in _repeats(spec.values or ()):
+            yield Problem((*at, "values", index), f'"{count}" is listed twice; keep one')
+
+
+def one_column_per_role(contract: Contract) -> Iterator[Problem]:
+    for role in SINGLE_ROLES:
+        names = contract.names(role)
+        for name in names[1:]:
+            yield Problem(("columns", name, "role"), f"{names[0]} is the {role} already; a model has one")
+
+
+def something_to_watch(contract: Contract) -> Iterator[Problem]:
+    if not any(contract.names(role) for role in ("input", "feature", "prediction", "score")):
+        yield Problem(("columns",), "nothing to watch; declare an input, a feature, a prediction or a score")
+
+
+def source_columns_are_apart(contract: Contract) -> Iterator[Problem]:
+    source = contract.source
+    named = {"id": source.id, "time": source.time}
+    if isinstance(source, SqlSource):
+        named["ingested"] = source.ingested
+    first: dict[str, str] = {}
+    for key, column in named.items():
+        if column is None:
+            continue
+        if column in first:
+            yield Problem(
+                ("source", key), f"{column} is the record's {first[column]} already; name another column"
+            )
+        first.setdefault(column, key)
+    for column, key in first.items():
+        if column in contract.column_specs and key in ("id", "time"):
+            yield Problem(
+                ("columns", column), f"is the record's {key} already; remove it from the columns", key=True
+            )
+
+
+def source_is_complete(contract: Contract) -> Iterator[Problem]:
+    source = contract.source
+    if isinstance(source, SqlSource) and (source.table is None) == (source.query is None):
+        yield Problem(("source",), "needs either table or query", key=True)
+    if (
+        isinstance(source, FilesSource)
+        and source.delimiter is not None
+        and source.format in ("jsonl", "parquet")
+    ):
+        yield Problem(("source", "delimiter"), f"{source.format} has no delimiter; remove it")
+
+
+def reference_is_one_thing(contract: Contract) -> Iterator[Problem]:
+    reference = contract.reference
+    if reference is None:
+        return
+    span = reference.start is not None or reference.end is not None
+    if [span, reference.path is not None, reference.trailing_us is not None].count(True) != 1:
+        yield Problem(("reference",), "needs one of {from, to}, {path} or {trailing}", key=True)
+    elif span and (reference.start is None or reference.end is None):
+        missing = "from" if reference.start is None else "to"
+        yield Problem(("reference", missing), "is missing; a span needs from and to")
+
+
+def reference_holds_a_window(contract: Contract) -> Iterator[Problem]:
+    reference = contract.reference
+    if reference is None:
+        return
+    every = contract.window.every_us
+    if reference.start is not None and reference.end is not None:
+        start, end = start_us(reference.start, contract.zone), end_us(reference.end, contract.zone)
+        if end <= start:
+            yield Problem(
+                ("reference", "to"),
+                f"{reference.end} is before from, {reference.start}; write the earlier day first",
+            )
+        elif end - start < every:
+            yield Problem(
+                ("reference", "to"),
+                f"the span is shorter than one window of {duration_text(every)}; make it longer",
+            )
+    elif reference.trailing_us is not None and reference.trailing_us < every:
+        yield Problem(
+            ("reference", "trailing"), f"is shorter than one window of {duration_text(every)}; make it longer"
+        )
+
+
+def recipients_are_channels(contract: Contract) -> Iterator[Problem]:
+    known = list(contract.channels)
+    recipients = contract.alerts.channels
+    for severity, names in (("page", recipients.page), ("ticket", recipients.ticket)):
+        for index, name in enumerate(names):
+            if name not in contract.channels:
+                cure = suggestion(name, known) if known else "; define it under channels"
+                yield Problem(("alerts", "channels", severity, index), f'there is no channel "{name}"{cure}')
+
+
+def a_page_has_an_owner(contract: Contract) -> Iterator[Problem]:
+    if not contract.alerts.channels.page:
+        return
+    for field in ("owner", "runbook"):
+        if getattr(contract, field) is None:
+            yield Problem((field,), f"is missing; who is paged must know {_WHO[field]}")
+
+
+_WHO = {"owner": "whose model it is", "runbook": "what to do"}
+
+
+def vetoes_ask_for_nothing(contract: Contract) -> Iterator[Problem]:
+    if contract.retraining is None:
+        return
+    for index, family in enumerate(contract.retraining.when.any):
+        if family in VETOES:
+            yield Problem(
+                ("retraining", "when", "any", index),
+                f"{family} means broken data: it vetoes retraining and cannot ask for it; remove it",
+            )
+
+
+RULES: tuple[Rule, ...] = (
+    windows_tile_a_day,
+    horizon_covers_lateness,
+    keep_covers_horizon,
+    kind_fits_role,
+    settings_fit_kind,
+    one_column_per_role,
+    something_to_watch,
+    source_columns_are_apart,
+    source_is_complete,
+    reference_is_one_thing,
+    reference_holds_a_window,
+    recipients_are_channels,
+    a_page_has_an_owner,
+    vetoes_ask_for_nothing,
+)
+
+
+def _repeats(values: tuple[str, ...]) -> list[tuple[int, str]]:
+    seen: Counter[str] = Counter()
+    found = []
+    for index, value in enumerate(values):
+        if seen[value]:
+            found.append((index, value))
+        seen[value] += 1
+    return found
