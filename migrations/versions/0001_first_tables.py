@@ -403,8 +403,9 @@ def upgrade() -> None:
         sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.Column("updated_us", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
-            "state IN ('proposed', 'vetoed', 'awaiting_approval', 'rejected', 'expired', 'requested', "
-            "'dispatched', 'accepted', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'unknown')",
+            "state IN ('proposed', 'vetoed', 'awaiting_approval', 'rejected', 'expired', "
+            "'requested', 'dispatched', 'accepted', 'running', 'succeeded', "
+            "'failed', 'timed_out', 'cancelled', 'unknown')",
             name=op.f("ck_triggers_state"),
         ),
         sa.ForeignKeyConstraint(["episode_id"], ["episodes.id"], name=op.f("fk_triggers_episode_id")),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 
 def json_text(value: object) -> str:
-    """Sorted keys, no blanks, characters as they are; what JSON cannot hold becomes "NaN", "Infinity", "-Infinity"."""
+    """Sorted keys, no blanks, characters as they are; numbers JSON cannot hold as "NaN", "-Infinity" …."""
     try:
         return _dump(value)
     except ValueError:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _SQLITE_BATCH = 10_000
 
 
 def insert_on(conn: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """The database's own INSERT, which has `.on_conflict_do_nothing(...)`, `.on_conflict_do_update(...)`, `.excluded`."""
+    """The database's own INSERT, with `.on_conflict_do_nothing()` and `.on_conflict_do_update()`."""
     if conn.dialect.name == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
@@ -24,19 +29,42 @@ def bulk_insert(
 ) -> None:
     """Insert rows of plain Python values by the fastest way there is: COPY, or executemany in batches.
 
-    `rows` are tuples in the order of `columns`, of int, float, str, bytes and None: no numpy scalars, no NaN (use
-    None), and strings that went through `types.storable`, because the column types are bypassed here.
-    A row that exists already is an error: delete first where rows are to be replaced.
+    `rows` are tuples in the order of `columns`, of int, float, str, bytes and None: no numpy scalars, no NaN
+    (use None), and strings that went through `types.storable`, because the column types are bypassed here.
+    A row that exists already is an IntegrityError: delete first where rows are to be replaced.
     """
     # The names come from tables.py, never from input; "column" is a reserved word, hence the quotes.
     names = ", ".join(f'"{table.c[name].name}"' for name in columns)
     if conn.dialect.name == "postgresql":
-        driver: Any = conn.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:
-            for row in rows:
-                copy.write_row(row)
+        _copy(conn, f'COPY "{table.name}" ({names}) FROM STDIN', rows)
         return
     marks = ", ".join("?" * len(columns))
     source = iter(rows)
     while batch := list(islice(source, _SQLITE_BATCH)):
         conn.exec_driver_sql(f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})', batch)
+
+
+def nullable(values: npt.NDArray[np.float64]) -> list[float | None]:
+    """The array, flat, with None for NaN and 0.0 for -0.0, whose sign SQLite loses and PostgreSQL keeps."""
+    import numpy as np
+
+    flat = np.ravel(np.asarray(values, dtype=np.float64)) + 0.0
+    cells: list[float | None] = flat.tolist()
+    for index in np.flatnonzero(np.isnan(flat)).tolist():
+        cells[index] = None
+    return cells
+
+
+def _copy(conn: Connection, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    import psycopg
+
+    driver: Any = conn.connection.driver_connection
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    # COPY goes around SQLAlchemy: its errors are dressed as SQLAlchemy's, so that callers see one kind.
+    except psycopg.IntegrityError as error:
+        raise IntegrityError(statement, None, error) from error
+    except psycopg.OperationalError as error:
+        raise OperationalError(statement, None, error) from error

@@ -1,0 +1,110 @@
+"""Parts: the encoded profile of a window's records in one piece of input, and what finds duplicates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, select, update
+
+from monitor.store.inserts import insert_on
+from monitor.store.tables import parts
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a reading found of one window in one piece (a file, a page of rows, a push batch).
+
+    `event_hashes` comes from `pack`; None if duplicates need not be looked for.
+    """
+
+    plan_id: str
+    window_start_us: int
+    piece: str
+    body: bytes
+    records: int
+    event_hashes: bytes | None = None
+
+
+def pack(event_hash: npt.NDArray[np.int64], content_hash: npt.NDArray[np.int64]) -> bytes:
+    """int64[n] hashes of event ids and contents as little-endian pairs, uncompressed: hashes are noise."""
+    import numpy as np
+
+    pairs = np.stack([event_hash, content_hash], axis=1)
+    return np.ascontiguousarray(pairs, dtype="<i8").tobytes()
+
+
+def add(conn: Connection, model_id: int, new: Sequence[Part], now_us: int) -> set[tuple[int, str]]:
+    """Keep parts; returns (window start, piece) of those that were new. What is there already stays."""
+    if not new:
+        return set()
+    rows = [
+        {
+            "model_id": model_id,
+            "plan_id": part.plan_id,
+            "window_start_us": part.window_start_us,
+            "piece": part.piece,
+            "body": part.body,
+            "records": part.records,
+            "event_hashes": part.event_hashes,
+            "created_us": now_us,
+        }
+        for part in new
+    ]
+    statement = insert_on(conn, parts).on_conflict_do_nothing()
+    taken = conn.execute(statement.returning(parts.c.window_start_us, parts.c.piece), rows)
+    return {(row.window_start_us, row.piece) for row in taken}
+
+
+def bodies(conn: Connection, model_id: int, plan_id: str, window_start_us: int) -> list[bytes]:
+    """The encoded profiles of one window's parts; merging them gives the profile of the window."""
+    found = bodies_between(conn, model_id, plan_id, window_start_us, window_start_us + 1)
+    return [body for _, body in found]
+
+
+def bodies_between(
+    conn: Connection, model_id: int, plan_id: str, from_us: int, to_us: int
+) -> Iterator[tuple[int, bytes]]:
+    """(window start, encoded profile) of every part of windows in [from_us, to_us), by window, streamed."""
+    query = (
+        select(parts.c.window_start_us, parts.c.body)
+        .where(
+            parts.c.model_id == model_id,
+            parts.c.plan_id == plan_id,
+            parts.c.window_start_us >= from_us,
+            parts.c.window_start_us < to_us,
+        )
+        .order_by(parts.c.window_start_us, parts.c.piece)
+        .execution_options(yield_per=100)
+    )
+    for row in conn.execute(query):
+        yield row.window_start_us, bytes(row.body)
+
+
+def event_hashes(conn: Connection, model_id: int, from_us: int, to_us: int) -> npt.NDArray[np.int64]:
+    """int64[n, 2] (event, content) hashes of the records of windows in [from_us, to_us), where kept."""
+    import numpy as np
+
+    query = select(parts.c.event_hashes).where(
+        parts.c.model_id == model_id,
+        parts.c.window_start_us >= from_us,
+        parts.c.window_start_us < to_us,
+        parts.c.event_hashes.is_not(None),
+    )
+    packed = b"".join(bytes(row) for row in conn.execute(query).scalars())
+    return np.frombuffer(packed, dtype="<i8").reshape(-1, 2).astype(np.int64)
+
+
+def forget_event_hashes(conn: Connection, model_id: int, before_us: int) -> int:
+    """Drop the hashes of windows that start before the horizon; returns of how many parts."""
+    old = update(parts).where(
+        parts.c.model_id == model_id,
+        parts.c.window_start_us < before_us,
+        parts.c.event_hashes.is_not(None),
+    )
+    return conn.execute(old.values(event_hashes=None)).rowcount

@@ -1,0 +1,94 @@
+"""Samples: the records of a window that were kept. People query them with plain SQL, so rows they stay."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select
+
+from monitor.store.canonical import json_text
+from monitor.store.tables import samples
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One kept record, its text redacted already. A rate weighs each by 1 / inclusion_probability."""
+
+    stratum: str
+    event_id: str
+    event_us: int
+    rank: float
+    inclusion_probability: float
+    text: str | None
+    prediction: str | None
+    score: float | None
+    version: str | None
+    segments: Mapping[str, Any]
+    features: Mapping[str, Any]
+    flags: Mapping[str, Any]
+
+
+_JSON = ("segments", "features", "flags")
+
+
+def of_window(conn: Connection, model_id: int, window_start_us: int) -> list[Sample]:
+    """The sample of one window, by stratum and rank."""
+    query = (
+        select(*(samples.c[name] for name in Sample.__slots__))
+        .where(samples.c.model_id == model_id, samples.c.window_start_us == window_start_us)
+        .order_by(samples.c.stratum, samples.c.rank, samples.c.event_id)
+    )
+    return [
+        Sample(**{**row._mapping, **{name: json.loads(row._mapping[name]) for name in _JSON}})
+        for row in conn.execute(query)
+    ]
+
+
+def merge(
+    conn: Connection,
+    model_id: int,
+    window_start_us: int,
+    new: Sequence[Sample],
+    keep: Callable[[Sequence[Sample]], Sequence[Sample]],
+) -> int:
+    """Make the sample of a window what `keep` (a bottom-k) leaves of the stored and the new records together.
+
+    A record that is stored already comes once, as it was stored. `keep` sets the inclusion probabilities,
+    which fall as the window fills. Returns the size of the sample.
+    """
+    stored = of_window(conn, model_id, window_start_us)
+    there = {sample.event_id for sample in stored}
+    kept = keep([*stored, *(sample for sample in new if sample.event_id not in there)])
+    replace(conn, model_id, window_start_us, kept)
+    return len(kept)
+
+
+def replace(conn: Connection, model_id: int, window_start_us: int, rows: Sequence[Sample]) -> None:
+    """Make the sample of a window exactly these rows."""
+    old = (samples.c.model_id == model_id, samples.c.window_start_us == window_start_us)
+    conn.execute(delete(samples).where(*old))
+    if rows:
+        conn.execute(insert(samples), [_row(model_id, window_start_us, sample) for sample in rows])
+
+
+def forget(conn: Connection, model_id: int, before_us: int, limit: int = 5000) -> int:
+    """Drop up to `limit` rows of windows that start before `before_us`; returns how many (0: none are left).
+
+    In slices, because one long delete keeps every other writer of an SQLite file waiting.
+    """
+    old = (
+        select(samples.c.id)
+        .where(samples.c.model_id == model_id, samples.c.window_start_us < before_us)
+        .limit(limit)
+    )
+    return conn.execute(delete(samples).where(samples.c.id.in_(old))).rowcount
+
+
+def _row(model_id: int, window_start_us: int, sample: Sample) -> dict[str, object]:
+    fields: dict[str, object] = {name: getattr(sample, name) for name in Sample.__slots__}
+    for name in _JSON:
+        fields[name] = json_text(fields[name])
+    return {"model_id": model_id, "window_start_us": window_start_us, **fields}

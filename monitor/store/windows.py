@@ -1,0 +1,113 @@
+"""Windows: the spans of event time of a model, how many records each holds, and how far its judgement is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import Connection, select, update
+
+from monitor.errors import NotFound
+from monitor.store.inserts import insert_on
+from monitor.store.tables import windows
+
+State = Literal["open", "measured", "judged", "reference", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A row of `windows`: [start_us, end_us), with the counts of all parts read so far."""
+
+    model_id: int
+    start_us: int
+    end_us: int
+    revision: int
+    state: State
+    records: int
+    duplicates: int
+    quarantined: int
+    source_count: int | None
+    measured_us: int | None
+    judged_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What one reading adds to a window."""
+
+    start_us: int
+    end_us: int
+    records: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+
+
+def upsert(conn: Connection, model_id: int, counts: Sequence[Counts]) -> None:
+    """Make the windows that are new (state `open`) and add the counts to all.
+
+    Adds each time it is called: pass only what `parts.add` took, in the same transaction. Each window at most
+    once per call. Zero counts make a window that had no records: an empty window is a measurement too.
+    """
+    if not counts:
+        return
+    rows = [
+        {
+            "model_id": model_id,
+            "start_us": count.start_us,
+            "end_us": count.end_us,
+            "state": "open",
+            "records": count.records,
+            "duplicates": count.duplicates,
+            "quarantined": count.quarantined,
+        }
+        for count in counts
+    ]
+    statement = insert_on(conn, windows)
+    added = {
+        name: windows.c[name] + statement.excluded[name] for name in ("records", "duplicates", "quarantined")
+    }
+    conn.execute(statement.on_conflict_do_update(index_elements=["model_id", "start_us"], set_=added), rows)
+
+
+def get(conn: Connection, model_id: int, start_us: int) -> Window:
+    """One window; NotFound if nothing was ever known of it."""
+    query = select(windows).where(windows.c.model_id == model_id, windows.c.start_us == start_us)
+    row = conn.execute(query).one_or_none()
+    if row is None:
+        raise NotFound(f"model {model_id} has no window that starts at {start_us}")
+    return Window(**row._mapping)
+
+
+def between(
+    conn: Connection, model_id: int, from_us: int, to_us: int, state: State | None = None
+) -> list[Window]:
+    """Windows that start in [from_us, to_us), oldest first, of one state or of all."""
+    query = select(windows).where(
+        windows.c.model_id == model_id, windows.c.start_us >= from_us, windows.c.start_us < to_us
+    )
+    if state is not None:
+        query = query.where(windows.c.state == state)
+    return [Window(**row._mapping) for row in conn.execute(query.order_by(windows.c.start_us))]
+
+
+def edge(conn: Connection, model_id: int, *, first: bool = False) -> Window | None:
+    """The last window (or the first one), None if there are none."""
+    order = windows.c.start_us.asc() if first else windows.c.start_us.desc()
+    row = conn.execute(select(windows).where(windows.c.model_id == model_id).order_by(order).limit(1)).first()
+    return None if row is None else Window(**row._mapping)
+
+
+def mark(conn: Connection, model_id: int, starts: Sequence[int], state: State, now_us: int) -> None:
+    """Set the state of windows, and with `measured` or `judged` the time of it."""
+    stamp = {"measured": {"measured_us": now_us}, "judged": {"judged_us": now_us}}.get(state, {})
+    for first in range(0, len(starts), 500):  # far below the number of parameters that both databases take
+        some = list(starts[first : first + 500])
+        chosen = update(windows).where(windows.c.model_id == model_id, windows.c.start_us.in_(some))
+        conn.execute(chosen.values(state=state, **stamp))
+
+
+def set_source_count(conn: Connection, model_id: int, start_us: int, count: int) -> None:
+    """Note how many records the source said the window has when it was probed."""
+    chosen = update(windows).where(windows.c.model_id == model_id, windows.c.start_us == start_us)
+    conn.execute(chosen.values(source_count=count))
