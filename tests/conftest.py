@@ -1,6 +1,6 @@
 """Fixtures for everybody: a migrated store, on SQLite and on PostgreSQL.
 
-A test that takes `store` runs twice. `store_url` is for what opens the database by itself: a command, a child.
+A test that takes `store` runs twice. `store_url` is for what opens the database itself: a command, a child.
 """
 
 from __future__ import annotations

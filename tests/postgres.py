@@ -36,9 +36,7 @@ def server(folder: Path) -> Iterator[str]:
 
     PostgreSQL refuses to run as root: a root test run starts it as the user postgres.
     """
-    base = Path(
-        tempfile.mkdtemp(prefix="driftglass-pg-")
-    )  # not pytest's folder: only its owner may enter that
+    base = Path(tempfile.mkdtemp(prefix="driftglass-pg-"))  # only its owner may enter pytest's folders
     identity: dict[str, Any] = {}
     if os.geteuid() == 0:
         user = pwd.getpwnam("postgres")
@@ -49,17 +47,8 @@ def server(folder: Path) -> Iterator[str]:
         data = base / "data"
         subprocess.run(
             [
-                folder / "initdb",
-                "-D",
-                data,
-                "-U",
-                "postgres",
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--locale=C.UTF-8",
-                "-N",
+                *(str(folder / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust"),
+                *("-E", "UTF8", "--locale=C.UTF-8", "--no-sync"),
             ],
             check=True,
             capture_output=True,
@@ -70,17 +59,10 @@ def server(folder: Path) -> Iterator[str]:
         with (base / "log").open("wb") as log:
             process = subprocess.Popen(
                 [
-                    *(folder / "postgres", "-D", data, "-k", base, "-p", str(port)),
+                    *(str(folder / "postgres"), "-D", str(data), "-k", str(base), "-p", str(port)),
                     # Nothing here outlives the test run: waiting for the disk would only be slow.
-                    *("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "full_page_writes=off"),
-                    *(
-                        "-c",
-                        "synchronous_commit=off",
-                        "-c",
-                        "shared_buffers=32MB",
-                        "-c",
-                        "max_connections=60",
-                    ),
+                    *("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off"),
+                    *("-c", "listen_addresses=127.0.0.1", "-c", "shared_buffers=32MB"),
                 ],
                 stdout=log,
                 stderr=log,
@@ -113,7 +95,7 @@ def _wait(
     folder: Path, port: int, process: subprocess.Popen[bytes], log: Path, identity: dict[str, Any]
 ) -> None:
     deadline = time.monotonic() + 60
-    ready = [folder / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+    ready = [str(folder / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
     while subprocess.run(ready, check=False, cwd="/", **identity).returncode != 0:
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError("the test server did not start:\n" + log.read_text(errors="replace"))
