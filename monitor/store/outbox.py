@@ -4,9 +4,9 @@
        ▲                 │  └────▶ dead ──replay──▶ pending
        └──── retry ──────┘
 
-A lease that ran out is claimed again, and the fence refuses what its earlier holder still says. Every function runs in
-the caller's transaction. Messages of one subject leave a channel in the order in which they were written: the
-second waits until the first is sent or dead.
+A lease that ran out is claimed again, and the fence refuses what its earlier holder says. Every function runs
+in the caller's transaction. Messages of one subject leave a channel in the order in which they were written:
+the second waits until the first is sent or dead.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""One module per kind of pipeline that a request to retrain can go to."""
