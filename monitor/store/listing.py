@@ -246,4 +246,5 @@ def models(conn: Connection, name: str | None = None) -> list[RowMapping]:
         judged.scalar_subquery().label("judged_until_us"),
         firing.scalar_subquery().label("open_episodes"),
     ).where(*_equal((m.c.name, name)))
-    return list(conn.execute(query.order_by(m.c.name)).mappings())
+    # Sorted here: a PostgreSQL with a language's collation would order otherwise than SQLite.
+    return sorted(conn.execute(query).mappings(), key=lambda row: str(row["name"]))

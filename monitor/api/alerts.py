@@ -1,0 +1,82 @@
+"""Alerts: episodes of every model, and everything known of one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Literal
+
+from fastapi import APIRouter
+
+from monitor.alerts.attributes import Attributes
+from monitor.alerts.notify import subject_of
+from monitor.api import schemas
+from monitor.api.context import Served, model_of, paged
+from monitor.api.inputs import PAGE, Cursor, From, Limit, ModelName, Number, To, Word, keyed
+from monitor.store import alerts as store
+from monitor.store import listing, outbox, triggers
+
+router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
+
+
+@router.get("", operation_id="list_alerts")
+def list_alerts(
+    served: Served,
+    model: ModelName = None,
+    family: Word = None,
+    severity: Literal["ticket", "page"] | None = None,
+    state: Literal["open", "resolved"] | None = None,
+    inhibited: bool | None = None,
+    from_: From = None,
+    to: To = None,
+    cursor: Cursor = None,
+    limit: Limit = PAGE,
+) -> schemas.Page[schemas.Alert]:
+    """Episodes that overlap [from, to), the latest opened first."""
+    with served.store.read() as conn:
+        page = listing.episodes(
+            conn,
+            model_id=None if model is None else model_of(conn, model)["id"],
+            family=family,
+            severity=severity,
+            resolved=None if state is None else state == "resolved",
+            inhibited=inhibited,
+            from_us=from_,
+            to_us=to,
+            after=keyed(cursor, int, int),
+            limit=limit,
+        )
+    return paged(schemas.Alert, page)
+
+
+@router.get("/{alert}", operation_id="get_alert")
+def get_alert(alert: Number, served: Served) -> schemas.AlertDetail:
+    """One episode: the series that carry it, examples, its history, who was told, and what was triggered."""
+    with served.store.read() as conn:
+        episode = store.get(conn, alert)
+        attributes = Attributes.decode(episode.attributes)
+        events = store.events(conn, alert)
+        # An alert's messages share one subject; each was written together with an event of its episode.
+        moments = {event.at_us for event in events}
+        subject = subject_of(episode.model, episode.family)
+        told = [
+            message
+            for message in outbox.list_messages(
+                conn, model_id=episode.model_id, subject=subject, limit=outbox.MAX_PAGE
+            )
+            if message.created_us in moments
+        ]
+        trigger = triggers.of_episode(conn, alert)
+        evidence = store.evidence_of(conn, alert)
+    return schemas.AlertDetail.model_validate(
+        {
+            **asdict(episode),
+            "named": attributes.moved,
+            "segments": attributes.segments,
+            "sentences": attributes.sentences,
+            "breaks": attributes.hard,
+            "evidence": evidence,
+            "events": events,
+            "notifications": told,
+            "trigger_id": None if trigger is None else trigger.id,
+        }
+    )

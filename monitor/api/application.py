@@ -1,0 +1,66 @@
+"""One FastAPI application from the routers, the pages and the edge."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+import monitor
+from monitor.api import alerts, models, openapi, probes, problems, triggers, windows
+from monitor.api.context import Context, Health
+from monitor.api.edge import Edge
+from monitor.api.metrics import State
+from monitor.store.engine import POOL_SIZE, Store
+from monitor.web import pages
+
+if TYPE_CHECKING:
+    from monitor.clock import Clock
+
+# Nothing that is sent here today is longer than a callback.
+BODY_BYTES = 256 * 1024
+DESCRIPTION = "Models, windows, measurements, alerts and triggers. Times are RFC 3339 in UTC."
+
+
+def create_app(store: Store, clock: Clock, *, health: Health | None = None) -> FastAPI:
+    """The application over one store.
+
+    `health` names what does not tick as it should, a line each (None: this process ticks nothing).
+    Handlers are synchronous and run in as many threads as the store has connections, so that none waits.
+    """
+    state = CollectorRegistry(auto_describe=False)
+    state.register(State(store, clock))
+    app = assemble()
+    app.state.context = Context(store, clock, health, state)
+    return app
+
+
+def assemble() -> FastAPI:
+    """Routes, errors and edge, without a store: enough to write down the API."""
+    app = FastAPI(
+        title="driftglass",
+        version=monitor.__version__,
+        description=DESCRIPTION,
+        lifespan=_lifespan,
+        # The interactive documentation of FastAPI loads scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    problems.install(app)
+    for room in (models, windows, alerts, triggers, probes, pages):
+        app.include_router(room.router)
+    # FastAPI asks the instance for its document; this is how it is told to use another.
+    app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
+    app.add_middleware(Edge, body_bytes=BODY_BYTES)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    anyio.to_thread.current_default_thread_limiter().total_tokens = POOL_SIZE
+    yield

@@ -1,0 +1,57 @@
+"""What handlers are given: the store, the clock, and the model that a path names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, TypeVar, cast
+
+from fastapi import Depends, Request
+from prometheus_client import CollectorRegistry
+from sqlalchemy import Connection, RowMapping
+
+from monitor.api import schemas
+from monitor.api.inputs import cursor_of
+from monitor.errors import NotFound
+from monitor.store import listing
+from monitor.store.engine import Store
+
+if TYPE_CHECKING:
+    from monitor.clock import Clock
+
+# What does not tick as it should, a line each; none when all is well. Runs on the event loop: be quick.
+Health = Callable[[], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    store: Store
+    clock: Clock
+    health: Health | None
+    state: CollectorRegistry
+
+
+def _context(request: Request) -> Context:
+    return cast(Context, request.app.state.context)
+
+
+Served = Annotated[Context, Depends(_context)]
+
+
+def model_of(conn: Connection, name: str) -> RowMapping:
+    """The model of that name. NotFound if there is none."""
+    found = listing.models(conn, name)
+    if not found:
+        raise NotFound("there is no such model")
+    return found[0]
+
+
+Item = TypeVar("Item", bound=schemas.Schema)
+
+
+def paged(kind: type[Item], page: listing.Page) -> schemas.Page[Item]:
+    """A page of rows as the API shows it."""
+    return schemas.Page(
+        items=[kind.model_validate(row) for row in page.rows],
+        next=None if page.after is None else cursor_of(page.after),
+    )

@@ -1,0 +1,309 @@
+"""The JSON of the API. Fields are named for readers; `validation_alias` names the column of the store."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat
+
+from monitor.api.inputs import MAX_INTEGER, plain
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def rfc3339(us: object) -> str:
+    """Microseconds UTC as `2026-11-16T03:00:00Z`; with the fraction of a second only if there is one."""
+    if not isinstance(us, int):
+        raise ValueError("not microseconds")
+    return (_EPOCH + timedelta(microseconds=us)).isoformat().replace("+00:00", "Z")
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity and no NaN: where a number does not exist it is null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _object(text: Any) -> Any:
+    """A JSON column; numbers that JSON cannot carry become null."""
+    if not isinstance(text, str):
+        return text
+    return json.loads(text, parse_constant=lambda _: None, parse_float=lambda digits: _finite(float(digits)))
+
+
+Time = Annotated[str, BeforeValidator(rfc3339), Field(json_schema_extra={"format": "date-time"})]
+Real = Annotated[float | None, BeforeValidator(_finite)]
+Object = Annotated[dict[str, Any], BeforeValidator(_object)]
+Item = TypeVar("Item")
+
+
+class Schema(BaseModel):
+    # Rows of the store are mappings or dataclasses.
+    model_config = ConfigDict(frozen=True, populate_by_name=True, from_attributes=True)
+
+
+class Page(Schema, Generic[Item]):
+    """One page, newest first. `next` is the cursor of the page after, null on the last one."""
+
+    items: list[Item]
+    next: str | None
+
+
+class Model(Schema):
+    name: str
+    state: str
+    contract_version: int | None
+    plan_id: str | None
+    judged_until: Time | None = Field(
+        validation_alias="judged_until_us", description="end of the last judged window"
+    )
+    open_episodes: int
+    created: Time = Field(validation_alias="created_us")
+
+
+class AlertState(Schema):
+    """Where one family of a model stands; `health` is separate: absent data never resolves an alert."""
+
+    family: str
+    state: str
+    health: str
+    alert_id: int | None = Field(validation_alias="episode_id")
+
+
+class ModelDetail(Model):
+    alerts: list[AlertState]
+
+
+class ContractVersion(Schema):
+    version: int
+    sha256: str
+    author: str
+    created: Time = Field(validation_alias="created_us")
+
+
+class Contract(ContractVersion):
+    """One immutable version; `body` is its YAML as it was saved."""
+
+    body: str
+
+
+class Window(Schema):
+    """A half-open span [start, end) of event time."""
+
+    start: Time = Field(validation_alias="start_us")
+    end: Time = Field(validation_alias="end_us")
+    revision: int
+    state: str
+    records: int
+    duplicates: int
+    quarantined: int
+    source_count: int | None = Field(description="what the source itself counted, where it was asked")
+    measured: Time | None = Field(validation_alias="measured_us")
+    judged: Time | None = Field(validation_alias="judged_us")
+
+
+class Measurement(Schema):
+    """One number of one window, what was expected of it, and (once judged) its verdict."""
+
+    window_start: Time = Field(validation_alias="window_start_us")
+    revision: int
+    series_id: int
+    metric: str
+    column: str
+    segment: str
+    term: str
+    kind: str
+    family: str
+    n: Real
+    value: Real
+    low: Real
+    high: Real
+    expected: Real
+    expected_low: Real
+    expected_high: Real
+    status: str | None
+    z: Real
+    p: Real
+    effect: Real
+    cusum: Real
+    threshold: Real
+    provisional: bool | None
+
+
+class Moved(Schema):
+    """A series that carries a change; the heaviest comes first."""
+
+    series: str
+    metric: str
+    column: str
+    segment: str
+    term: str
+    weight: Real
+    value: Real
+    expected: Real
+    expected_low: Real
+    expected_high: Real
+    effect: Real
+    z: Real
+
+
+class Share(Schema):
+    """How much of the change one segment carries, 0..1."""
+
+    segment: str
+    share: Real
+
+
+class Alert(Schema):
+    """An episode: one stretch from firing to resolved of one family of one model."""
+
+    id: int
+    model: str
+    family: str
+    severity: str
+    state: str = Field(description="of the alert while the episode is open, `resolved` after")
+    since: Time = Field(validation_alias="since_us", description="first window of the change, as estimated")
+    opened: Time = Field(validation_alias="opened_us", description="the window whose verdict opened it")
+    last: Time = Field(validation_alias="last_us", description="the last window that still breached")
+    closed: Time | None = Field(validation_alias="closed_us")
+    close_reason: str | None
+    inhibited_by: str | None = Field(description="the family whose break explains this episode")
+    summary: str
+
+
+class Event(Schema):
+    event: str
+    window_start: Time = Field(validation_alias="window_start_us")
+    at: Time = Field(validation_alias="at_us")
+    detail: Object
+
+
+class Evidence(Schema):
+    """A kept record that shows the change: redacted, invisible characters made visible."""
+
+    window_start: Time = Field(validation_alias="window_start_us")
+    event_id: str
+    label: str
+    excerpt: str
+
+
+class Notification(Schema):
+    id: str = Field(validation_alias="key", description="the webhook-id, stable over retries")
+    channel: str
+    type: str
+    state: str
+    attempts: int = Field(validation_alias="attempt")
+    created: Time = Field(validation_alias="created_us")
+    sent: Time | None = Field(validation_alias="sent_us")
+    next_attempt: Time | None = Field(validation_alias="next_us")
+    last_status: int | None
+
+
+class AlertDetail(Alert):
+    named: list[Moved] = Field(description="the series that carry the change, in order of weight")
+    segments: list[Share]
+    sentences: list[str]
+    breaks: list[str] = Field(description="deterministic breaks of the contract, in words")
+    evidence: list[Evidence]
+    events: list[Event]
+    notifications: list[Notification]
+    trigger_id: str | None
+
+
+class Sample(Schema):
+    """A kept record. Rates over samples must be weighted with 1 / inclusion_probability."""
+
+    window_start: Time = Field(validation_alias="window_start_us")
+    event_id: str
+    event_time: Time = Field(validation_alias="event_us")
+    stratum: str
+    inclusion_probability: Real
+    text: str | None
+    prediction: str | None
+    score: Real
+    version: str | None
+    segments: Object
+    features: Object
+    flags: Object
+
+
+class Quarantined(Schema):
+    """Something that could not be read; its raw bytes stay in the store."""
+
+    id: int
+    window_start: Time | None = Field(validation_alias="window_start_us")
+    piece: str
+    place: str
+    reason: str
+    column: str | None
+    detail: str
+    counted: bool = Field(description="true: the record still counts, only this cell is set aside")
+    created: Time = Field(validation_alias="created_us")
+
+
+class Guard(Schema):
+    guard: str
+    passed: bool
+    reason: str
+
+
+Guards = Annotated[list[Guard], BeforeValidator(_object)]
+
+
+class Trigger(Schema):
+    """A request to retrain, and the verdict of every guard that looked at it."""
+
+    id: str
+    model: str
+    episode_id: int
+    state: str
+    reason: str
+    guards: Guards
+    window_start: Time = Field(validation_alias="window_start_us")
+    external_run_id: str | None
+    created: Time = Field(validation_alias="created_us")
+    updated: Time = Field(validation_alias="updated_us")
+
+
+class TriggerEvent(Schema):
+    from_state: str | None
+    to_state: str
+    actor: str
+    at: Time = Field(validation_alias="at_us")
+    detail: Object
+
+
+class TriggerDetail(Trigger):
+    request: Object = Field(description="what was asked for: reasons, windows, exclusions")
+    events: list[TriggerEvent]
+
+
+Whole = Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)]
+Plain = Annotated[str, AfterValidator(plain)]
+Key = Annotated[Plain, Field(max_length=100)]
+Detail = Annotated[Plain, Field(max_length=2_000)] | bool | Whole | FiniteFloat | None
+
+
+class Report(BaseModel):
+    """What a pipeline says about the run that a trigger started."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    state: Literal["accepted", "running", "succeeded", "failed", "cancelled"]
+    run_id: Plain | None = Field(
+        default=None, max_length=200, description="the pipeline's own name of its run"
+    )
+    detail: dict[Key, Detail] = Field(default={}, max_length=50, description="kept in the history")
+
+
+class Accepted(Schema):
+    """The state of the trigger now."""
+
+    id: str
+    state: str
+
+
+class Status(Schema):
+    status: str

@@ -1,0 +1,83 @@
+"""Triggers, the guards that looked at them, and the callbacks of the pipelines they started."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from monitor.api import schemas
+from monitor.api.context import Served, model_of, paged
+from monitor.api.inputs import PAGE, Cursor, Limit, ModelName, TriggerId, keyed
+from monitor.api.problems import Problem
+from monitor.errors import NotFound
+from monitor.retraining.callbacks import BadToken, Callback, apply_callback
+from monitor.retraining.lifecycle import State
+from monitor.store import listing
+from monitor.store import triggers as store
+
+router = APIRouter(prefix="/v1/triggers", tags=["triggers"])
+
+UNAUTHORISED = Problem(
+    401, "this needs the token that was sent with the trigger", {"WWW-Authenticate": "Bearer"}
+)
+bearer = HTTPBearer(auto_error=False, description="the one-time token that was sent with the trigger")
+Token = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+
+
+def _json(request: Request) -> None:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Problem(415, "this address takes application/json", {"Accept": "application/json"})
+
+
+@router.get("", operation_id="list_triggers")
+def list_triggers(
+    served: Served,
+    model: ModelName = None,
+    state: State | None = None,
+    cursor: Cursor = None,
+    limit: Limit = PAGE,
+) -> schemas.Page[schemas.Trigger]:
+    """Requests to retrain, also the vetoed ones, newest first."""
+    with served.store.read() as conn:
+        page = listing.triggers(
+            conn,
+            model_id=None if model is None else model_of(conn, model)["id"],
+            state=state,
+            after=keyed(cursor, int, str),
+            limit=limit,
+        )
+    return paged(schemas.Trigger, page)
+
+
+@router.get("/{trigger}", operation_id="get_trigger")
+def get_trigger(trigger: TriggerId, served: Served) -> schemas.TriggerDetail:
+    """One trigger: what it asked for, the verdict of every guard, and its history."""
+    with served.store.read() as conn:
+        row = store.get(conn, trigger)
+        events = store.events(conn, trigger)
+    return schemas.TriggerDetail.model_validate({**asdict(row), "events": events})
+
+
+@router.post(
+    "/{trigger}/callbacks", operation_id="report_callback", dependencies=[Depends(_json)], status_code=200
+)
+def report_callback(
+    trigger: TriggerId, report: schemas.Report, token: Token, served: Served
+) -> schemas.Accepted:
+    """What the pipeline says about its run. The same report twice changes nothing; a late one is only noted.
+
+    A wrong token and an unknown trigger get the same answer: who has no token learns nothing here.
+    """
+    if token is None:
+        raise UNAUTHORISED
+    try:
+        with served.store.write() as conn:
+            event = Callback(report.state, report.run_id, report.detail)
+            row = apply_callback(conn, trigger, token.credentials, event, served.clock.now_us())
+    except (BadToken, NotFound) as error:
+        raise UNAUTHORISED from error
+    return schemas.Accepted(id=row.id, state=row.state)
