@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 import monitor
 from monitor.api import alerts, models, openapi, probes, problems, triggers, windows
-from monitor.api.context import Context, Health
+from monitor.api.context import Context, Ticking
 from monitor.api.edge import Edge
 from monitor.api.metrics import State
 from monitor.store.engine import POOL_SIZE, Store
@@ -26,16 +26,16 @@ BODY_BYTES = 256 * 1024
 DESCRIPTION = "Models, windows, measurements, alerts and triggers. Times are RFC 3339 in UTC."
 
 
-def create_app(store: Store, clock: Clock, *, health: Health | None = None) -> FastAPI:
+def create_app(store: Store, clock: Clock, *, ticking: Ticking | None = None) -> FastAPI:
     """The application over one store.
 
-    `health` names what does not tick as it should, a line each (None: this process ticks nothing).
+    `ticking` names what does not tick as it should, a line each (None: this process ticks nothing).
     Handlers are synchronous and run in as many threads as the store has connections, so that none waits.
     """
     state = CollectorRegistry(auto_describe=False)
     state.register(State(store, clock))
     app = assemble()
-    app.state.context = Context(store, clock, health, state)
+    app.state.context = Context(store, clock, ticking, state)
     return app
 
 

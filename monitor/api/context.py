@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from monitor.clock import Clock
 
 # What does not tick as it should, a line each; none when all is well. Runs on the event loop: be quick.
-Health = Callable[[], Sequence[str]]
+Ticking = Callable[[], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
     store: Store
     clock: Clock
-    health: Health | None
+    ticking: Ticking | None
     state: CollectorRegistry
 
 

@@ -1,10 +1,8 @@
-"""The description of the API, committed. To renew: `python -m monitor.api.openapi docs/api/openapi.json`."""
+"""The description of the API, as it is served and as it is committed in docs/api/openapi.json."""
 
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -63,9 +61,3 @@ def describe(app: FastAPI) -> dict[str, Any]:
 def text(app: FastAPI) -> str:
     """The document as it is committed: sorted, so that a difference shows a change and nothing else."""
     return json.dumps(describe(app), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-if __name__ == "__main__":
-    from monitor.api.application import assemble
-
-    Path(sys.argv[1]).write_text(text(assemble()), encoding="utf-8")

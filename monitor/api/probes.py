@@ -22,7 +22,7 @@ router = APIRouter(tags=["health"])
 @router.get("/livez", operation_id="livez")
 async def livez(served: Served) -> schemas.Status:
     """Whether this process does what it should. Asks no database: a restart would not cure one."""
-    stuck = list(served.health()) if served.health is not None else []
+    stuck = list(served.ticking()) if served.ticking is not None else []
     if stuck:
         raise Problem(503, "; ".join(stuck))
     return schemas.Status(status="ok")
