@@ -111,3 +111,15 @@ def set_source_count(conn: Connection, model_id: int, start_us: int, count: int)
     """Note how many records the source said the window has when it was probed."""
     chosen = update(windows).where(windows.c.model_id == model_id, windows.c.start_us == start_us)
     conn.execute(chosen.values(source_count=count))
+
+
+def raise_revision(conn: Connection, model_id: int, starts: Sequence[int]) -> dict[int, int]:
+    """Give windows their next revision; returns window start → revision."""
+    raised: dict[int, int] = {}
+    for first in range(0, len(starts), 500):
+        some = list(starts[first : first + 500])
+        chosen = update(windows).where(windows.c.model_id == model_id, windows.c.start_us.in_(some))
+        following = chosen.values(revision=windows.c.revision + 1)
+        rows = conn.execute(following.returning(windows.c.start_us, windows.c.revision))
+        raised.update({row.start_us: row.revision for row in rows})
+    return raised

@@ -1,0 +1,76 @@
+"""What the operator of an installation decides; what a model needs stands in its contract.
+
+Every setting is an environment variable `DRIFTGLASS_<NAME>`. No `.env` file is read: what somebody left in
+the working folder must not point the service at another database.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from monitor.errors import UsageError
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+class Settings(BaseSettings):
+    """The settings of this process; the URL with its password is left out when they are shown."""
+
+    model_config = SettingsConfigDict(env_prefix="DRIFTGLASS_", env_file=None, frozen=True, extra="forbid")
+
+    database_url: str = Field(default="sqlite:///driftglass.db", repr=False)
+    """`sqlite:///file.db` or `postgresql://user:password@host/name`."""
+    host: str = "127.0.0.1"
+    """The address that `serve` binds."""
+    port: int = Field(default=8327, ge=1, le=65535)
+    """The port that `serve` binds."""
+    public_url: str | None = None
+    """How readers reach this service; links in notifications start with it. Default: http://host:port."""
+    tick_seconds: float = Field(default=5.0, ge=0.1, le=3600)
+    """How often due work is looked for."""
+    lease_seconds: float = Field(default=60.0, ge=1, le=3600)
+    """How long a run stays with a worker that gives no sign of life."""
+    allow_private: Annotated[tuple[str, ...], NoDecode] = ()
+    """Hosts and networks that notifications may go to though not public: `airflow.svc,10.0.0.0/8`."""
+    log_level: LogLevel = "INFO"
+    """The least serious log line that is written."""
+    log_format: Literal["text", "json"] = "text"
+    """`json`: one object per line."""
+
+    @field_validator("allow_private", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("public_url")
+    @classmethod
+    def _without_slash(cls, value: str | None) -> str | None:
+        return value.rstrip("/") if value else None
+
+    @property
+    def base_url(self) -> str:
+        """`public_url`, or how this machine itself reaches the service."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
+
+
+def load_settings() -> Settings:
+    """The settings of the environment. UsageError names every variable that is wrong, without its value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = [
+            f"DRIFTGLASS_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        ]
+        raise UsageError("\n".join(problems)) from error

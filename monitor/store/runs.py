@@ -1,0 +1,267 @@
+"""Runs: the work there is, as rows. A process that dies leaves a row whose lease runs out: nothing is lost.
+
+                    ┌────────── lose ──────────┐
+                    ▼                          │
+    (new) ──▶ queued ──claim──▶ running ──finish──▶ succeeded
+                                 │  ▲
+                               fail └──claim── failed (waits until available_us)
+                                 │
+                                 └──give_up──▶ dead
+    any of them but superseded ──revise──▶ superseded (a later revision of the same window takes its place)
+
+`MOVES` is this picture as data, and every move is one conditional UPDATE. The fence grows with each claim:
+whoever finishes with an old one held a lease that was lost, and is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    FromClause,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+
+from monitor.errors import LeaseLost
+from monitor.store.inserts import insert_on
+from monitor.store.tables import runs
+
+Kind = Literal["read", "measure", "judge"]
+State = Literal["queued", "running", "succeeded", "failed", "dead", "superseded"]
+Event = Literal["claim", "finish", "fail", "give_up", "lose", "revise"]
+
+KINDS: tuple[Kind, ...] = ("read", "measure", "judge")
+UNFINISHED: tuple[State, ...] = ("queued", "running", "failed")
+MOVES: Mapping[Event, tuple[tuple[State, ...], State]] = {
+    "claim": (("queued", "failed"), "running"),
+    "finish": (("running",), "succeeded"),
+    "fail": (("running",), "failed"),
+    "give_up": (("running",), "dead"),
+    "lose": (("running",), "queued"),
+    "revise": (("queued", "running", "failed", "succeeded", "dead"), "superseded"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A row of `runs`. `attempt` counts claims; the window of a read is the last one it was made for."""
+
+    id: int
+    model_id: int
+    kind: Kind
+    window_start_us: int
+    revision: int
+    state: State
+    fence: int
+    attempt: int
+    owner: str | None
+    lease_until_us: int | None
+    available_us: int
+    started_us: int | None
+    finished_us: int | None
+    error: str | None
+
+
+def insert_new(conn: Connection, rows: Sequence[tuple[int, Kind, int, int]], now_us: int) -> int:
+    """Queue runs (model, kind, window start, revision) that do not exist yet; returns how many were new."""
+    if not rows:
+        return 0
+    fields = [
+        {
+            "model_id": model_id,
+            "kind": kind,
+            "window_start_us": start_us,
+            "revision": revision,
+            "state": "queued",
+            "available_us": now_us,
+        }
+        for model_id, kind, start_us, revision in rows
+    ]
+    statement = insert_on(conn, runs).on_conflict_do_nothing().returning(runs.c.id)
+    return len(conn.execute(statement, fields).all())
+
+
+def release_lost(conn: Connection, now_us: int, max_attempts: int) -> int:
+    """Free the runs whose lease ran out; those that used up their attempts are dead. Returns how many."""
+    lost = (
+        select(runs.c.id)
+        .where(_in(runs, UNFINISHED), runs.c.state == "running", runs.c.lease_until_us < now_us)
+        .with_for_update(skip_locked=True)  # a holder that is finishing right now is not disturbed
+    )
+    given_up = runs.c.attempt >= max_attempts
+    moved = (
+        update(runs)
+        .where(runs.c.id.in_(lost), runs.c.state.in_(MOVES["lose"][0]))
+        .values(
+            state=case((given_up, MOVES["give_up"][1]), else_=MOVES["lose"][1]),
+            finished_us=case((given_up, now_us), else_=None),
+            error="the lease ran out: its worker died or stood still",
+            lease_until_us=None,
+        )
+    )
+    return conn.execute(moved).rowcount
+
+
+def claim_next(
+    conn: Connection,
+    now_us: int,
+    lease_until_us: int,
+    owner: str,
+    kinds: Collection[Kind],
+    model_id: int | None,
+) -> Run | None:
+    """Take the run that has been due the longest and that nothing blocks, in one statement; None if none."""
+    due = (
+        select(runs.c.id)
+        .where(
+            _in(runs, UNFINISHED),
+            runs.c.state.in_(MOVES["claim"][0]),
+            runs.c.kind.in_(sorted(kinds)),
+            runs.c.available_us <= now_us,
+            ~_blocked(runs),
+        )
+        .order_by(runs.c.available_us, runs.c.window_start_us, runs.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=runs)
+    )
+    if model_id is not None:
+        due = due.where(runs.c.model_id == model_id)
+    taken = (
+        update(runs)
+        .where(runs.c.id == due.scalar_subquery())
+        .values(
+            state=MOVES["claim"][1],
+            fence=runs.c.fence + 1,
+            attempt=runs.c.attempt + 1,
+            owner=owner,
+            lease_until_us=lease_until_us,
+            started_us=now_us,
+            finished_us=None,
+        )
+        .returning(runs)
+    )
+    row = conn.execute(taken).one_or_none()
+    return None if row is None else Run(**row._mapping)
+
+
+def is_blocked(conn: Connection, run_id: int) -> bool:
+    """Whether a run waits for another one, as the store stands at this statement."""
+    return conn.execute(select(runs.c.id).where(runs.c.id == run_id, _blocked(runs))).first() is not None
+
+
+def extend(conn: Connection, run: Run, lease_until_us: int) -> None:
+    """Prolong the lease. LeaseLost if the run is no longer this holder's."""
+    _held(conn, run, {"lease_until_us": lease_until_us})
+
+
+def settle(
+    conn: Connection,
+    run: Run,
+    event: Literal["finish", "fail", "give_up"],
+    now_us: int,
+    *,
+    error: str | None = None,
+    available_us: int | None = None,
+) -> None:
+    """End this attempt. LeaseLost if the run is no longer this holder's: roll everything back."""
+    values: dict[str, object] = {
+        "state": MOVES[event][1],
+        "finished_us": now_us,
+        "lease_until_us": None,
+        "error": error,
+    }
+    if available_us is not None:
+        values["available_us"] = available_us
+    _held(conn, run, values)
+
+
+def supersede(conn: Connection, run_ids: Sequence[int]) -> None:
+    """Let a later revision take the place of these runs; a worker that has one of them will be refused."""
+    for first in range(0, len(run_ids), 500):
+        some = list(run_ids[first : first + 500])
+        old = update(runs).where(runs.c.id.in_(some), runs.c.state.in_(MOVES["revise"][0]))
+        conn.execute(old.values(state=MOVES["revise"][1], lease_until_us=None))
+
+
+def current_from(conn: Connection, model_id: int, from_us: int) -> list[Run]:
+    """The measure and judge runs that count, of windows from `from_us` on; locked, in window order."""
+    query = (
+        select(runs)
+        .where(
+            runs.c.model_id == model_id,
+            runs.c.kind.in_(["measure", "judge"]),
+            runs.c.window_start_us >= from_us,
+            runs.c.state != "superseded",
+        )
+        .order_by(runs.c.window_start_us, runs.c.id)
+        .with_for_update()
+    )
+    return [Run(**row._mapping) for row in conn.execute(query)]
+
+
+def latest(conn: Connection, model_id: int, kind: Kind, window_start_us: int | None = None) -> Run | None:
+    """The newest run of a kind, of one window or of the last window there is; None if there is none."""
+    query = select(runs).where(runs.c.model_id == model_id, runs.c.kind == kind)
+    if window_start_us is not None:
+        query = query.where(runs.c.window_start_us == window_start_us)
+    order = (runs.c.window_start_us.desc(), runs.c.revision.desc())
+    row = conn.execute(query.order_by(*order).limit(1)).one_or_none()
+    return None if row is None else Run(**row._mapping)
+
+
+def counts(conn: Connection, model_id: int | None = None) -> dict[tuple[Kind, State], int]:
+    """How many runs there are of each kind and state."""
+    query = select(runs.c.kind, runs.c.state, func.count()).group_by(runs.c.kind, runs.c.state)
+    if model_id is not None:
+        query = query.where(runs.c.model_id == model_id)
+    return {(kind, state): count for kind, state, count in conn.execute(query)}
+
+
+def oldest_unfinished_us(conn: Connection, model_id: int) -> int | None:
+    """The start of the first window whose work is not over, None if all is done."""
+    query = select(func.min(runs.c.window_start_us)).where(runs.c.model_id == model_id, _in(runs, UNFINISHED))
+    oldest: int | None = conn.execute(query).scalar_one()
+    return oldest
+
+
+def _held(conn: Connection, run: Run, values: Mapping[str, object]) -> None:
+    mine = and_(runs.c.id == run.id, runs.c.state == "running", runs.c.fence == run.fence)
+    if conn.execute(update(runs).where(mine).values(values)).rowcount == 0:
+        raise LeaseLost(
+            f"run {run.id} ({run.kind} of the window at {run.window_start_us}) went to another worker or "
+            "revision: nothing of this attempt is kept"
+        )
+
+
+def _blocked(run: FromClause) -> ColumnElement[bool]:
+    """Measuring waits for reading; judging for its measurements and for the judge of every earlier window.
+
+    What is dead is over and blocks nothing: a dead measure is judged `error`.
+    """
+    other = runs.alias()
+    same = and_(other.c.model_id == run.c.model_id, _in(other, UNFINISHED))
+    reading = exists().where(same, other.c.kind == "read")
+    measuring = exists().where(
+        same, other.c.kind == "measure", other.c.window_start_us == run.c.window_start_us
+    )
+    judging = exists().where(same, other.c.kind == "judge", other.c.window_start_us < run.c.window_start_us)
+    return or_(and_(run.c.kind == "measure", reading), and_(run.c.kind == "judge", or_(measuring, judging)))
+
+
+def _in(table: FromClause, states: Sequence[State]) -> ColumnElement[bool]:
+    """`state IN (…)` with the words in the statement: for parameters a partial index would not be used."""
+    words: BindParameter[Any] = bindparam(None, list(states), expanding=True, literal_execute=True)
+    found: ColumnElement[bool] = table.c.state.in_(words)
+    return found
