@@ -12,7 +12,6 @@ from monitor.contract import values as v
 
 if TYPE_CHECKING:
     from checks.baseline import Budget, Calendar
-
     from checks.batch import Column, ColumnKind
 
 RoleName = Literal[
@@ -36,7 +35,7 @@ PiiKind = Literal["email", "phone", "card", "iban", "ip", "handle", "url_query"]
 FileFormat = Literal["csv", "jsonl", "parquet"]
 
 # What a column of a role may hold; the first is meant when none is written.
-KINDS: dict[str, tuple[str, ...]] = {
+KINDS: dict[str, tuple[KindName, ...]] = {
     "input": ("text",),
     "feature": ("number", "category"),
     "prediction": ("category", "number"),
@@ -133,7 +132,7 @@ class ColumnSpec(Part):
 
     @property
     def kind(self) -> ColumnKind:
-        return self.kind_written or KINDS[self.role][0]  # type: ignore[return-value]  # the table holds kinds only
+        return self.kind_written or KINDS[self.role][0]
 
 
 class Window(Part):

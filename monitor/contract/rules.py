@@ -34,7 +34,8 @@ def horizon_covers_lateness(contract: Contract) -> Iterator[Problem]:
         yield Problem(
             ("window", "horizon"),
             f"{duration_text(window.horizon_us)} is shorter than the lateness of "
-            f"{duration_text(window.lateness_us)}: records would come later than anybody looks; make it longer",
+            f"{duration_text(window.lateness_us)}: records would come later than anybody looks; "
+            "make it longer",
         )
 
 
@@ -44,7 +45,8 @@ def keep_covers_horizon(contract: Contract) -> Iterator[Problem]:
         yield Problem(
             ("window", "keep"),
             f"{duration_text(window.keep_us)} is shorter than the horizon of "
-            f"{duration_text(window.horizon_us)}: a late record could not be merged with its window; keep samples longer",
+            f"{duration_text(window.horizon_us)}: a late record could not be merged with its window; "
+            "keep samples longer",
         )
 
 

@@ -1,0 +1,334 @@
+"""Files as a source: a path, a glob or an fsspec URL. Each file is read once; what has grown is read on.
+
+The manifest entry of a file carries an `etag` of our own making (see `Mark`): enough to tell without opening
+it whether it changed, and, for plain CSV and JSON Lines, whether it only grew.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import time
+import zlib
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import chain
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+
+from monitor.contract import Contract, FilesSource
+from monitor.errors import DependencyUnavailable, SourceError
+from monitor.sources import (
+    EVIDENCE_BYTES,
+    FileFact,
+    Known,
+    Page,
+    Reject,
+    Unit,
+    csv_pages,
+    json_pages,
+    lines,
+    parquet_pages,
+    wanted_columns,
+)
+
+if TYPE_CHECKING:
+    from monitor.contract.model import FileFormat
+
+# The bytes at either end of what was read that must be the same for a file to count as grown.
+_CHECKED = 65_536
+# A file that has not changed for so long will not finish its last line any more.
+_QUIET_SECONDS = 3_600
+
+_SUFFIXES: dict[str, FileFormat] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a version of a file was read.
+
+    stat   size and change time (or the store's own etag): the same stat is the same file
+    end    bytes read; less than the size where the last line was not finished
+    row    the number of the next line
+    head, tail  hashes of the first and the last bytes before `end`; "" where a file cannot grow
+    """
+
+    stat: str
+    end: int = 0
+    row: int = 1
+    head: str = ""
+    tail: str = ""
+
+    @property
+    def etag(self) -> str:
+        return f"{self.stat};{self.end};{self.row};{self.head};{self.tail}"
+
+    @classmethod
+    def of(cls, etag: str) -> Mark | None:
+        parts = etag.split(";")
+        if len(parts) != 5:
+            return None
+        return cls(parts[0], int(parts[1]), int(parts[2]), parts[3], parts[4])
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: str  # as the file system knows it
+    name: str  # as the manifest knows it: relative to the contract where it can be
+    size: int
+    stat: str
+    changed_seconds: float | None
+    format: FileFormat
+    zipped: bool
+
+    @property
+    def can_grow(self) -> bool:
+        return self.format != "parquet" and not self.zipped
+
+    @property
+    def unit(self) -> Unit:
+        return "row" if self.format == "parquet" else "line"
+
+    @property
+    def version(self) -> str:
+        return blake2b(self.stat.encode(), digest_size=4).hexdigest()
+
+
+class Files:
+    """The files of one contract. `now` is the clock of the file system (seconds), not of the records."""
+
+    def __init__(self, contract: Contract, base_path: Path, now: Any = time.time) -> None:
+        assert isinstance(contract.source, FilesSource)
+        self.source = contract.source
+        self.base_path = base_path
+        self.wanted: Mapping[str, str] = wanted_columns(contract)
+        self.now = now
+
+    def read(self, position: dict[str, Any] | None, known: Collection[Known]) -> Iterator[Page]:
+        """Pages of files that are new or changed, file by file in the order of their names."""
+        marks = {entry.path: Mark.of(entry.etag) for entry in known}
+        fs, found = self._list()
+        for file in found:
+            mark = marks.get(file.name)
+            finished = mark is not None and (
+                mark.end >= file.size or not mark.head or not self._is_quiet(file)
+            )
+            if mark is not None and mark.stat == file.stat and finished:
+                continue
+            yield from self._pages(fs, file, mark)
+
+    def reread(self, start_us: int, end_us: int) -> Iterator[Page]:
+        """Nothing: a file that changes is read again as a whole, and duplicates are found by event id."""
+        return iter(())
+
+    def count(self, start_us: int, end_us: int) -> int | None:
+        """None: files cannot say how many records they hold of a span."""
+        return None
+
+    def head(self, pages: int = 1) -> Iterator[Page]:
+        """The first pages of the first and of the last file, for a look at the data."""
+        fs, found = self._list()
+        for file in {file.name: file for file in (found[:1] + found[-1:])}.values():
+            for page, _ in zip(self._pages(fs, file, None), range(pages), strict=False):
+                yield page
+
+    def _list(self) -> tuple[Any, list[_File]]:
+        path = self.source.path
+        remote = "://" in path
+        try:
+            fs, pattern = fsspec.core.url_to_fs(path if remote else str(self.base_path / path))
+            if any(sign in path for sign in "*?["):
+                names = [name for name in fs.glob(pattern) if not fs.isdir(name)]
+            elif not fs.exists(pattern):
+                raise SourceError(
+                    f"{path}: no such file; relative paths start at the contract, in {self.base_path}"
+                )
+            elif fs.isdir(pattern):
+                raise SourceError(f"{path}: is a folder; write a glob, such as {path.rstrip('/')}/*.parquet")
+            else:
+                names = [pattern]
+            return fs, [self._file(fs, name, remote) for name in sorted(names)]
+        except ImportError as error:
+            raise SourceError(f"{path}: {error}; install the extra for this kind of storage") from error
+        except OSError as error:
+            raise DependencyUnavailable(f"{path}: cannot be listed: {error}") from error
+
+    def _file(self, fs: Any, path: str, remote: bool) -> _File:
+        info = fs.info(path)
+        name = fs.unstrip_protocol(path) if remote else path
+        base = str(self.base_path.resolve()) + os.sep
+        if not remote and os.path.realpath(path).startswith(base):
+            name = os.path.relpath(os.path.realpath(path), base)
+        changed = info.get("mtime")
+        changed = float(changed) if isinstance(changed, int | float) else None
+        stat = f"{info['size']}-{changed}" if changed is not None else f"{info['size']}-{fs.ukey(path)}"
+        return _File(
+            path,
+            name,
+            int(info["size"]),
+            stat.replace(";", ","),
+            changed,
+            self._format(path),
+            path.endswith(".gz"),
+        )
+
+    def _format(self, path: str) -> FileFormat:
+        suffix = Path(path.removesuffix(".gz")).suffix.lower()
+        found = self.source.format or _SUFFIXES.get(suffix)
+        if found is None:
+            raise SourceError(
+                f"{path}: not known what it is by its name; write format: csv, jsonl or parquet"
+            )
+        return found
+
+    def _is_quiet(self, file: _File) -> bool:
+        return file.changed_seconds is not None and self.now() - file.changed_seconds > _QUIET_SECONDS
+
+    def _pages(self, fs: Any, file: _File, mark: Mark | None) -> Iterator[Page]:
+        """The pages of one file; the last carries its manifest entry, failed if the file is damaged."""
+        records = 0
+        try:
+            with _opened(fs, file) as stream:
+                start = self._resume(stream, file, mark)
+                held: Page | None = None
+                end, row = start.end, start.row
+                for chunk in self._chunks(stream, file, start):
+                    if held is not None:
+                        yield held
+                    held = self._page(file, chunk, first_row=row)
+                    records += len(chunk.rows)
+                    end, row = max(end, chunk.end), chunk.next_row
+                done = self._mark(stream, file, end, row)
+        except (pa.ArrowInvalid, zlib.error, EOFError, gzip.BadGzipFile, SourceError, OSError) as error:
+            yield from filter(None, [held] if "held" in locals() else [])
+            yield self._failed(file, records, error)
+            return
+        fact = FileFact(file.name, end if file.can_grow else file.size, done.etag, "read", records)
+        yield _with_fact(held or self._page(file, _nothing(row), first_row=row), fact)
+
+    def _chunks(self, stream: IO[bytes], file: _File, start: Mark) -> Iterator[lines.Chunk]:
+        if file.format == "parquet":
+            yield from parquet_pages.chunks(stream, self.wanted)
+            return
+        leave = file.can_grow and not self._is_quiet(file)
+        if file.format == "jsonl":
+            yield from json_pages.chunks(lines.blocks(stream, start.end), self.wanted, start.row, leave=leave)
+            return
+        yield from self._csv_chunks(stream, file, start, leave)
+
+    def _csv_chunks(self, stream: IO[bytes], file: _File, start: Mark, leave: bool) -> Iterator[lines.Chunk]:
+        delimiter = self.source.delimiter or ("\t" if ".tsv" in Path(file.path).suffixes else ",")
+        stream.seek(0)
+        blocks = lines.blocks(stream)
+        first = next(blocks)
+        header = csv_pages.header(first.data, delimiter)
+        if header is None:
+            return
+        if start.end > header.bytes:
+            stream.seek(start.end)
+            blocks, line = lines.blocks(stream, start.end), start.row
+        else:
+            rest = lines.Block(first.data[header.bytes :], header.bytes, first.last)
+            blocks, line = chain([rest], blocks), header.lines + 1
+        yield from csv_pages.chunks(blocks, header.names, list(self.wanted), delimiter, line, leave=leave)
+
+    def _resume(self, stream: IO[bytes], file: _File, mark: Mark | None) -> Mark:
+        """Where to start: at the end of the last reading if the file only grew, else at the beginning."""
+        start = Mark(file.stat)
+        if mark is None or not file.can_grow or not mark.head or not 0 < mark.end <= file.size:
+            return start
+        if (mark.head, mark.tail) != _ends(stream, mark.end):
+            return start
+        stream.seek(mark.end - 1)
+        border = stream.read(2)
+        stream.seek(mark.end)
+        # A last line without an end was taken for a record, and has gone on since: read everything again.
+        if border[:1] != b"\n" and border[1:2] not in (b"\n", b"\r", b""):
+            stream.seek(0)
+            return start
+        return Mark(file.stat, mark.end, mark.row)
+
+    def _mark(self, stream: IO[bytes], file: _File, end: int, row: int) -> Mark:
+        if not file.can_grow or not end:
+            return Mark(file.stat, file.size, row)
+        return Mark(file.stat, end, row, *_ends(stream, end))
+
+    def _page(self, file: _File, chunk: lines.Chunk, first_row: int) -> Page:
+        # The version belongs to the name: a part of an older version of this file must not be taken for this
+        # one.
+        piece = f"{file.name}@{file.version}#{first_row}"
+        return Page(
+            piece=piece,
+            origin=file.name,
+            table=pa.table(chunk.columns),
+            rows=chunk.rows,
+            rejects=tuple(_reject(piece, bad) for bad in chunk.bad),
+            wrong=chunk.wrong,
+            unit=file.unit,
+        )
+
+    def _failed(self, file: _File, records: int, error: Exception) -> Page:
+        # An error of the system may pass; one of the content stays until the file changes.
+        passing = isinstance(error, OSError) and error.errno is not None
+        etag = "" if passing else Mark(file.stat, file.size).etag
+        message = f"{file.name}: {_reason(error)}"
+        fact = FileFact(file.name, file.size, etag, "failed", records, message)
+        return _with_fact(self._page(file, _nothing(records + 1), first_row=0), fact)
+
+
+@contextmanager
+def _opened(fs: Any, file: _File) -> Iterator[IO[bytes]]:
+    with fs.open(file.path, "rb") as raw:
+        if file.zipped:
+            with gzip.open(raw, "rb") as stream:
+                yield stream
+        else:
+            yield raw
+
+
+def _ends(stream: IO[bytes], end: int) -> tuple[str, str]:
+    """Hashes of the first and the last bytes of the first `end` bytes."""
+    stream.seek(0)
+    head = stream.read(min(_CHECKED, end))
+    stream.seek(max(0, end - _CHECKED))
+    tail = stream.read(min(_CHECKED, end))
+    return blake2b(head, digest_size=8).hexdigest(), blake2b(tail, digest_size=8).hexdigest()
+
+
+def _reject(piece: str, bad: lines.Bad) -> Reject:
+    counted = bad.column is not None
+    return Reject(
+        piece, f"line {bad.line}", bad.reason, bad.column, bad.detail, counted, bad.raw[:EVIDENCE_BYTES]
+    )
+
+
+def _nothing(row: int) -> lines.Chunk:
+    return lines.Chunk({}, np.zeros(0, np.int64), 0, row)
+
+
+def _with_fact(page: Page, fact: FileFact) -> Page:
+    return Page(
+        page.piece, page.origin, page.table, page.rows, page.rejects, page.wrong, None, fact, page.unit
+    )
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if isinstance(error, SourceError):
+        return text
+    return f"cannot be read to its end ({text}); write it again, or remove it"

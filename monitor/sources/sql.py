@@ -1,0 +1,326 @@
+"""A table or a query of a SQL database as a source, read forward by (ingested or event time, id).
+
+Only keyset pages are asked for, in read-only transactions: memory is flat and no cursor stays open on the server.
+Rows without an event time never pass a keyset on it; they are read by id beside it, so that they are counted too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    FromClause,
+    and_,
+    column,
+    create_engine,
+    event,
+    func,
+    or_,
+    select,
+    table,
+    text,
+)
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
+
+from monitor.contract import Contract, SqlSource, resolve_secret
+from monitor.errors import DependencyUnavailable, SourceError
+from monitor.sources import PAGE_ROWS, Known, Page, Reject, cells, wanted_columns
+
+# Rows per question: the rows of a page stand in memory as Python values, at some hundred bytes a cell.
+ROWS = min(PAGE_ROWS, 16_384)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Sql:
+    """The table or query of one contract."""
+
+    def __init__(self, contract: Contract, base_path: Path) -> None:
+        assert isinstance(contract.source, SqlSource)
+        self.source = contract.source
+        self.zone = contract.zone
+        self.base_path = base_path
+        self.wanted: Mapping[str, str] = wanted_columns(contract)
+        self.name = self.source.table or "query"
+        self.key = self.source.ingested or self.source.time
+
+    def read(self, position: dict[str, Any] | None, known: Collection[Known]) -> Iterator[Page]:
+        """Pages after `position`, {"after": [key, id] or None, "timeless": id or None}; each says where it ends."""
+        place = dict(position or {"after": None, "timeless": None})
+        with self._connect() as connection:
+            rows = _Rows(connection, self)
+            yield from self._timeless(rows, place)
+            while True:
+                after = place["after"]
+                found = rows.page(_beyond(rows, self.key, self.source.id, after), (self.key, self.source.id))
+                if not found:
+                    return
+                last = found[-1]
+                place = {**place, "after": [_plain(last[self.key]), _plain(last[self.source.id])]}
+                # A page is named by where it starts: read again after a crash it has the same name.
+                yield self._page(rows, found, f"after={after}", dict(place))
+                if len(found) < ROWS:
+                    return
+
+    def reread(self, start_us: int, end_us: int) -> Iterator[Page]:
+        """Pages of all rows with an event time in [start_us, end_us); they carry no position."""
+        with self._connect() as connection:
+            rows = _Rows(connection, self)
+            span = rows.span(start_us, end_us)
+            if span is None:
+                return
+            after: list[Any] | None = None
+            while True:
+                where = and_(span, _beyond(rows, self.source.time, self.source.id, after))
+                found = rows.page(where, (self.source.time, self.source.id))
+                if found:
+                    yield self._page(rows, found, f"again={start_us}-{end_us},after={after}", None)
+                if len(found) < ROWS:
+                    return
+                after = [_plain(found[-1][self.source.time]), _plain(found[-1][self.source.id])]
+
+    def count(self, start_us: int, end_us: int) -> int | None:
+        """Rows with an event time in [start_us, end_us); None if the time is text that does not sort as time does."""
+        with self._connect() as connection:
+            rows = _Rows(connection, self)
+            span = rows.span(start_us, end_us)
+            if span is None:
+                return None
+            return int(
+                connection.execute(select(func.count()).select_from(rows.origin).where(span)).scalar_one()
+            )
+
+    def _timeless(self, rows: _Rows, place: dict[str, Any]) -> Iterator[Page]:
+        """Pages of the rows whose key is null; `place` moves along."""
+        if not rows.has(self.key):
+            return
+        while True:
+            after = place["timeless"]
+            where = rows.column(self.key).is_(None)
+            if after is not None:
+                where = and_(where, rows.column(self.source.id) > _bound(after))
+            found = rows.page(where, (self.source.id,))
+            if not found:
+                return
+            place["timeless"] = _plain(found[-1][self.source.id])
+            yield self._page(rows, found, f"timeless={after}", dict(place))
+            if len(found) < ROWS:
+                return
+
+    def _page(
+        self, rows: _Rows, found: Sequence[Mapping[str, Any]], where: str, position: dict[str, Any] | None
+    ) -> Page:
+        piece = f"{self.name}?{where}"
+        columns, wrong, rejects = {}, {}, []
+        for name in rows.names:
+            kind = self.wanted.get(name)
+            if kind is None:
+                continue
+            values = [row[name] for row in found]
+            columns[name], indices = cells.column(values, kind)
+            if len(indices):
+                wrong[name] = indices
+                rejects += [
+                    _wrong_type(piece, name, kind, int(index), values[index]) for index in indices[:100]
+                ]
+        return Page(
+            piece=piece,
+            origin=self.name,
+            table=pa.table(columns),
+            rows=np.arange(1, len(found) + 1),
+            rejects=tuple(rejects),
+            wrong=wrong,
+            position=position,
+        )
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        engine = self._engine()
+        try:
+            with engine.connect() as connection:
+                if engine.dialect.name == "postgresql":
+                    connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+                yield connection
+        except DBAPIError as error:
+            reason = (
+                str(error.orig).strip().splitlines()[0]
+                if str(error.orig).strip()
+                else type(error.orig).__name__
+            )
+            if error.connection_invalidated or _is_away(error):
+                raise DependencyUnavailable(f"source {self.name}: {reason}") from error
+            raise SourceError(
+                f"source {self.name}: {reason}; check the table or query of the contract"
+            ) from error
+        finally:
+            engine.dispose()
+
+    def _engine(self) -> Engine:
+        url = self._url()
+        try:
+            engine = create_engine(url, poolclass=NullPool)
+        except (ArgumentError, NoSuchModuleError, ImportError) as error:
+            raise SourceError(
+                f"source {self.name}: {type(error).__name__}; use a sqlite or postgresql URL"
+            ) from error
+        if engine.dialect.name == "sqlite":
+            if url.database and url.database != ":memory:" and not Path(url.database).exists():
+                raise DependencyUnavailable(f"source {self.name}: there is no database {url.database}")
+            event.listen(engine, "connect", _tame_sqlite)
+        return engine
+
+    def _url(self) -> URL:
+        try:
+            url = make_url(resolve_secret(self.source.url, self.base_path))
+        except ArgumentError as error:
+            raise SourceError(f"source {self.name}: {self.source.url} is not a database URL") from error
+        if url.drivername == "postgresql":
+            url = url.set(drivername="postgresql+psycopg")
+        if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+            url = url.set(database=str(self.base_path / url.database))
+        return url
+
+
+class _Rows:
+    """The rows of a source in one connection: their names, and pages of them."""
+
+    def __init__(self, connection: Connection, sql: Sql) -> None:
+        self.connection = connection
+        self.sql = sql
+        self.origin = self._origin()
+        probe = connection.execute(select(text("*")).select_from(self.origin).limit(0))
+        self.names = list(probe.keys())
+        for name in (sql.source.id, sql.source.time, sql.key):
+            if name not in self.names:
+                raise SourceError(
+                    f"source {sql.name}: there is no column {name}; there are {', '.join(self.names)}"
+                )
+
+    def _origin(self) -> FromClause:
+        source = self.sql.source
+        if source.query is not None:
+            return text(source.query.rstrip().rstrip(";")).columns().subquery("records")
+        schema, _, name = (source.table or "").rpartition(".")
+        return table(name, schema=schema or None)
+
+    def has(self, name: str) -> bool:
+        return name in self.names
+
+    def column(self, name: str) -> ColumnElement[Any]:
+        return column(name)
+
+    def page(self, where: ColumnElement[bool], order: Sequence[str]) -> list[Mapping[str, Any]]:
+        kept = [name for name in self.names if name in self.sql.wanted or name == self.sql.key]
+        query = (
+            select(*(column(name) for name in kept))
+            .select_from(self.origin)
+            .where(where)
+            .order_by(*(column(name) for name in order))
+            .limit(ROWS)
+        )
+        return [dict(row) for row in self.connection.execute(query).mappings()]
+
+    def span(self, start_us: int, end_us: int) -> ColumnElement[bool] | None:
+        """The condition that the event time lies in a span, in the database's own way of writing times."""
+        time = column(self.sql.source.time)
+        some = self.connection.execute(
+            select(time).select_from(self.origin).where(time.is_not(None)).limit(1)
+        ).scalar_one_or_none()
+        low, high = self._written(start_us, some), self._written(end_us, some)
+        return None if low is None or high is None else and_(time >= low, time < high)
+
+    def _written(self, us: int, example: Any) -> Any:
+        moment = _EPOCH + timedelta(microseconds=us)
+        if isinstance(example, datetime):
+            return (
+                moment
+                if example.tzinfo is not None
+                else moment.astimezone(self.sql.zone).replace(tzinfo=None)
+            )
+        if isinstance(example, bool) or example is None:
+            return None if example is not None else us
+        if isinstance(example, int | float | Decimal):
+            from monitor.times import unit_us
+
+            return us // unit_us(float(example)) if unit_us(float(example)) > 1 else us
+        if isinstance(example, str):
+            return _sortable(moment, example, self.sql.zone)
+        return None
+
+
+def _beyond(rows: _Rows, key: str, identity: str, after: Sequence[Any] | None) -> ColumnElement[bool]:
+    first, second = rows.column(key), rows.column(identity)
+    if after is None:
+        return first.is_not(None)
+    at, last = _bound(after[0]), _bound(after[1])
+    return or_(first > at, and_(first == at, second > last))
+
+
+def _sortable(moment: datetime, example: str, zone: Any) -> str | None:
+    """A moment written like `example`, if such words sort as times do: 2026-08-01 06:00:00[.ffffff][Z]."""
+    if len(example) < 19 or example[10] not in " T":
+        return None
+    tail = example[19:]
+    digits = tail.rstrip("Z")
+    if tail.endswith("Z"):
+        moment = moment.astimezone(UTC)
+    elif digits == tail:
+        moment = moment.astimezone(zone)
+    if digits and not (digits[0] == "." and digits[1:].isdigit()):
+        return None
+    # Whole seconds are enough: windows start on them, and a fraction sorts after the bare second.
+    return moment.strftime(f"%Y-%m-%d{example[10]}%H:%M:%S")
+
+
+def _plain(value: Any) -> Any:
+    """A value of a position as JSON has it."""
+    if isinstance(value, datetime | date):
+        return {"time": value.isoformat()}
+    if isinstance(value, Decimal):
+        return {"decimal": str(value)}
+    return value if isinstance(value, str | int | float | None) else str(value)
+
+
+def _bound(value: Any) -> Any:
+    if isinstance(value, dict) and "time" in value:
+        return datetime.fromisoformat(value["time"])
+    if isinstance(value, dict) and "decimal" in value:
+        return Decimal(value["decimal"])
+    return value
+
+
+def _tame_sqlite(connection: Any, record: object) -> None:
+    # Text that is no UTF-8 would end the reading: its bytes are kept as escapes and become bytes again in `cells`.
+    connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+    connection.execute("PRAGMA query_only = ON")
+
+
+def _is_away(error: DBAPIError) -> bool:
+    name = type(error.orig).__name__
+    return name in ("ConnectionTimeout", "ConnectionFailure", "AdminShutdown") or (
+        name == "OperationalError" and "no such" not in str(error.orig) and "syntax" not in str(error.orig)
+    )
+
+
+def _wrong_type(piece: str, name: str, kind: str, index: int, value: Any) -> Reject:
+    detail = f"expected {kind}, found {type(value).__name__}"
+    return Reject(
+        piece,
+        f"row {index + 1}",
+        "wrong_type",
+        name,
+        detail,
+        True,
+        repr(value)[:2_048].encode("utf-8", "replace"),
+    )
