@@ -1,0 +1,468 @@
+"""The baseline: what a reference predicts for a window, the nulls around it, and the threshold of the model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from checks import floors
+from checks.budget import Budget, Lanes, find_threshold, lanes_of, provisional_threshold
+from checks.expected import (
+    Folded,
+    Kinds,
+    Level,
+    Sums,
+    base,
+    choose_seasons,
+    counts_by_class,
+    fold,
+    left_out_base,
+    left_out_level,
+    level,
+    observed,
+    tally,
+)
+from checks.scores import (
+    LANES,
+    NOTABLE,
+    NOTABLE_Z,
+    OK,
+    Centre,
+    Null,
+    Raw,
+    Scores,
+    Spread,
+    add_distribution,
+    believed_z,
+    centre_of,
+    estimate_spread,
+    finish,
+    learn_null,
+    raw_scores,
+)
+from checks.seasons import Blocks, Calendar, Season, blocks, classes, missing, places
+from checks.series import Observations, Series
+
+Floats = npt.NDArray[np.float64]
+
+__all__ = ["Baseline", "Budget", "Calendar", "Facts", "Fitted", "Scores", "fit", "fit_with_null", "score"]
+
+VERSION = 1
+_MAGIC = b"DGBL"
+
+# Without blocks nothing says how much windows vary, so this is assumed, and said (DESIGN §6.3).
+PROVISIONAL_RHO = 0.01
+PROVISIONAL_VOLUME_DISPERSION = 0.1
+
+# The last clean weeks decide over the reference only once they hold a whole week.
+_RECENT_DAYS = 7.0
+_RECENT_RECORDS = 50.0
+
+
+class Progress(Protocol):
+    """`progress(stage, done, total)`."""
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a reader must know of a reference before trusting what is said from it."""
+
+    from_us: int
+    to_us: int
+    windows: int
+    blocks: int
+    block: str
+    missing: tuple[str, ...]
+    provisional: bool
+    extrapolated: bool
+
+    def to_dict(self) -> dict[str, object]:
+        return {
+            "from_us": self.from_us,
+            "to_us": self.to_us,
+            "windows": self.windows,
+            "blocks": self.blocks,
+            "block": self.block,
+            "missing": list(self.missing),
+            "provisional": self.provisional,
+            "extrapolated": self.extrapolated,
+        }
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Frozen. What is needed to score a window of these series, and to score it again to the same numbers.
+
+    season          int8[S], an index into Season
+    sums            Sums of float64[C, S] per cell of the week
+    class_counts    per distribution series int64[classes, B]
+    spread, null    how windows vary (see `scores`)
+    threshold       evidence in nats at which a series fires
+    """
+
+    series: tuple[Series, ...]
+    calendar: Calendar
+    budget: Budget
+    seed: int
+    facts: Facts
+    threshold: float
+    season: npt.NDArray[np.int8]
+    sums: Sums
+    class_counts: Mapping[int, npt.NDArray[np.int64]]
+    spread: Spread
+    null: Null
+
+    @property
+    def provisional(self) -> bool:
+        return self.facts.provisional
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        return Kinds.of(self.series)
+
+    @cached_property
+    def folded(self) -> Folded:
+        return fold(self.sums, self.season, self.calendar.slots)
+
+    @cached_property
+    def known(self) -> npt.NDArray[np.bool_]:
+        """bool[S]: series that the reference says anything of. Volumes always: no record is an answer too."""
+        known = np.asarray(self.sums.n.sum(axis=0) > 0)
+        for s, counts in self.class_counts.items():
+            known[s] = counts.sum() > 0
+        known[self.kinds.volume] = self.facts.windows > 0
+        return known
+
+    @cached_property
+    def families(self) -> npt.NDArray[np.str_]:
+        """str[S]: the family of every series."""
+        return np.array([one.family for one in self.series], dtype=np.str_)
+
+    @cached_property
+    def floors(self) -> Floats:
+        return floors.table(self.series)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the encoded baseline."""
+        return hashlib.sha256(self.encode()).hexdigest()
+
+    def encode(self) -> bytes:
+        """Canonical bytes: magic, version, length of a JSON head, the head, little-endian arrays in its order."""
+        arrays = self._arrays()
+        head = {
+            "series": [[s.metric, s.column, s.segment, s.term, s.kind, s.family] for s in self.series],
+            "calendar": [
+                self.calendar.every_us,
+                self.calendar.timezone,
+                [day.isoformat() for day in self.calendar.holidays],
+            ],
+            "budget": [self.budget.episodes, self.budget.days],
+            "seed": self.seed,
+            "facts": self.facts.to_dict(),
+            "threshold": self.threshold,
+            "distributions": sorted(self.class_counts),
+            "arrays": [[array.dtype.str, list(array.shape)] for array in arrays],
+        }
+        text = json.dumps(head, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        body = b"".join(array.tobytes() for array in arrays)
+        return _MAGIC + struct.pack("<HI", VERSION, len(text)) + text + body
+
+    def _arrays(self) -> list[npt.NDArray[np.generic]]:
+        sums, null = self.sums, self.null
+        parts: list[npt.NDArray[np.generic]] = [self.season.astype("<i1")]
+        plain = (sums.windows, sums.n, sums.x, sums.within, self.spread.dispersion, self.spread.scale)
+        plain += (null.mean, null.up, null.down, null.edges, null.count)
+        parts += [np.ascontiguousarray(array, dtype="<f8") for array in plain]
+        parts += [np.ascontiguousarray(self.class_counts[s], dtype="<i8") for s in sorted(self.class_counts)]
+        return parts
+
+    @classmethod
+    def decode(cls, data: bytes) -> Baseline:
+        """The baseline of `encode`. Raises ValueError if these are not its bytes or of another version."""
+        if data[:4] != _MAGIC:
+            raise ValueError("not an encoded baseline: it does not begin with DGBL")
+        version, size = struct.unpack_from("<HI", data, 4)
+        if version != VERSION:
+            raise ValueError(f"encoded baseline of version {version}; this program reads version {VERSION}")
+        head = json.loads(data[10 : 10 + size])
+        offset, arrays = 10 + size, []
+        for kind, shape in head["arrays"]:
+            count = int(np.prod(shape))
+            arrays.append(np.frombuffer(data, dtype=kind, count=count, offset=offset).reshape(shape))
+            offset += count * np.dtype(kind).itemsize
+        if offset != len(data):
+            raise ValueError(f"encoded baseline is {len(data)} bytes long where its head says {offset}")
+        every, timezone, holidays = head["calendar"]
+        facts = head["facts"]
+        return cls(
+            series=tuple(Series(*fields) for fields in head["series"]),
+            calendar=Calendar(every, timezone, tuple(date.fromisoformat(day) for day in holidays)),
+            budget=Budget(*head["budget"]),
+            seed=head["seed"],
+            facts=Facts(**{**facts, "missing": tuple(facts["missing"])}),
+            threshold=head["threshold"],
+            season=arrays[0],
+            sums=Sums(*arrays[1:5]),
+            class_counts=dict(zip(head["distributions"], arrays[12:], strict=True)),
+            spread=Spread(*arrays[5:7]),
+            null=Null(*arrays[7:12]),
+        )
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A baseline and what the reference itself scored, each window without its own block.
+
+    `scores` is None where there are fewer than three blocks: then nothing can be left out.
+    """
+
+    baseline: Baseline
+    blocks: Blocks
+    scores: Scores | None
+
+
+def fit(
+    obs: Observations,
+    calendar: Calendar,
+    *,
+    budget: Budget | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Baseline:
+    """Learn what is normal from reference windows, in ascending order of time.
+
+    Windows without records belong in `obs` (with n = 0): a window that is left out is one that never was.
+    Raises ValueError if `obs` holds no window or is not in order.
+    """
+    return fit_with_null(obs, calendar, budget=budget, seed=seed, progress=progress).baseline
+
+
+def fit_with_null(
+    obs: Observations,
+    calendar: Calendar,
+    *,
+    budget: Budget | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Fitted:
+    """`fit`, with the left-out scores of the reference."""
+    if len(obs.start_us) == 0 or (np.diff(obs.start_us) <= 0).any():
+        raise ValueError("the reference windows must be at least one, in ascending order and each only once")
+    say = progress or _silent
+    budget = budget or Budget()
+    kinds, block = Kinds.of(obs.series), blocks(obs.start_us, calendar)
+    cell = places(obs.start_us, calendar).cell
+    say("baseline: seasons", 0, 3)
+    sums = tally(obs, kinds, cell, block, calendar.cells)
+    learner = _learn_blocks if block.kind != "none" else _learn_without_blocks
+    learned = learner(obs, kinds, sums, cell, block, calendar)
+    say("baseline: threshold", 1, 3)
+    baseline = Baseline(
+        series=obs.series,
+        calendar=calendar,
+        budget=budget,
+        seed=seed,
+        facts=_facts(obs, calendar, block),
+        threshold=float("inf"),
+        season=learned.season,
+        sums=sums.total(),
+        class_counts=_class_counts(obs, kinds, cell, learned.season, calendar),
+        spread=learned.spread,
+        null=learned.null,
+    )
+    scores: Scores | None = None
+    if learned.centre is None:
+        two_sided = sum(2 if floors.falls_matter(one) else 1 for one in obs.series)
+        threshold = provisional_threshold(two_sided * LANES // 2, calendar.every_us, budget)
+    else:
+        raw, centre = learned.raw, learned.centre
+        scores = finish(obs, kinds, raw, centre, learned.spread, baseline.known, None)
+        threshold = find_threshold(_lanes(obs, scores, baseline), block, calendar.every_us, budget, seed)
+    say("baseline: threshold", 3, 3)
+    facts = replace(baseline.facts, extrapolated=threshold.extrapolated)
+    return Fitted(replace(baseline, facts=facts, threshold=threshold.nats), block, scores)
+
+
+def _silent(stage: str, done: int, total: int | None) -> None:
+    return
+
+
+def _lanes(obs: Observations, scores: Scores, baseline: Baseline) -> Lanes:
+    return lanes_of(
+        scores.steps, scores.seen, scores.normal, scores.unit, family_numbers(obs.series), baseline.floors
+    )
+
+
+def family_numbers(series: tuple[Series, ...]) -> npt.NDArray[np.intp]:
+    """int[S]: the families of the series, numbered in alphabetical order."""
+    names = sorted({one.family for one in series})
+    return np.array([names.index(one.family) for one in series], dtype=np.intp)
+
+
+def _facts(obs: Observations, calendar: Calendar, block: Blocks) -> Facts:
+    return Facts(
+        from_us=int(obs.start_us[0]),
+        to_us=int(obs.start_us[-1]) + calendar.every_us,
+        windows=len(obs.start_us),
+        blocks=block.count if block.kind != "none" else 0,
+        block=block.kind,
+        missing=missing(obs.start_us, calendar),
+        provisional=block.kind == "none",
+        extrapolated=True,
+    )
+
+
+@dataclass(frozen=True)
+class _Learned:
+    season: npt.NDArray[np.int8]
+    spread: Spread
+    null: Null
+    raw: Raw
+    centre: Centre | None
+
+
+def _learn_blocks(
+    obs: Observations,
+    kinds: Kinds,
+    sums: Sums,
+    cell: npt.NDArray[np.intp],
+    block: Blocks,
+    calendar: Calendar,
+) -> _Learned:
+    season = choose_seasons(obs, kinds, sums, cell, block, calendar)
+    predicted = left_out_level(sums, kinds, cell, block, season)
+    spread = estimate_spread(obs, kinds, predicted, _within_variance(sums.total()))
+    raw = raw_scores(obs, kinds, predicted, spread)
+    for s in kinds.distribution:
+        shares, records = left_out_base(obs.bins[int(s)], cell, block, int(season[s]), calendar.slots)
+        add_distribution(raw, int(s), obs.bins[int(s)], shares, records)
+    null, centre = learn_null(obs, kinds, raw.score, block)
+    return _Learned(season, spread, null, raw, centre)
+
+
+def _learn_without_blocks(
+    obs: Observations,
+    kinds: Kinds,
+    sums: Sums,
+    cell: npt.NDArray[np.intp],
+    block: Blocks,
+    calendar: Calendar,
+) -> _Learned:
+    """Assumed spreads about the pooled level; volumes follow the hour where every hour was seen."""
+    size = len(obs.series)
+    season = np.full(size, int(Season.NONE), dtype=np.int8)
+    if len(np.unique(cell % calendar.slots)) == calendar.slots and Season.HOUR in calendar.candidates():
+        season[kinds.volume] = int(Season.HOUR)
+    total = sums.total()
+    scale = np.sqrt(_within_variance(total))
+    means = kinds.mean
+    typical = np.abs(total.x[:, means].sum(axis=0)) / np.maximum(total.n[:, means].sum(axis=0), 1)
+    scale[means] = np.maximum(scale[means], 1e-6 * typical + 1e-12)
+    dispersion = np.full(size, PROVISIONAL_RHO)
+    dispersion[kinds.volume] = PROVISIONAL_VOLUME_DISPERSION
+    dispersion[means] = PROVISIONAL_RHO * np.square(scale[means])
+    zero, one = np.zeros((3, size)), np.ones((3, size))
+    # Raw scores are z already, except for distributions, whose own null `score` takes from sampling alone.
+    null = Null(zero, one, one, np.full((2, size), np.inf), np.full(size, 1e9))
+    raw = Raw(*(np.zeros(obs.n.shape) for _ in range(8)))
+    return _Learned(season, Spread(dispersion, scale), null, raw, None)
+
+
+def _within_variance(total: Sums) -> Floats:
+    """Pooled variance of single values within windows, float64[S]."""
+    freedom = total.n.sum(axis=0) - total.windows.sum(axis=0)
+    return total.within.sum(axis=0) / np.maximum(freedom, 1)
+
+
+def _class_counts(
+    obs: Observations,
+    kinds: Kinds,
+    cell: npt.NDArray[np.intp],
+    season: npt.NDArray[np.int8],
+    calendar: Calendar,
+) -> dict[int, npt.NDArray[np.int64]]:
+    out = {}
+    for s in kinds.distribution:
+        label = classes(Season(season[s]), calendar.slots)
+        out[int(s)] = counts_by_class(obs.bins[int(s)], label[cell], int(label.max()) + 1)
+    return out
+
+
+def score(baseline: Baseline, obs: Observations, recent: Observations | None = None) -> Scores:
+    """How unusual each window of `obs` is, for the same series in the same order.
+
+    `recent` holds the last clean windows (four weeks of them, none of an open episode): volumes and means are
+    then judged against the reference's season at the recent level, so that growth does not alarm, and
+    `frozen_z` still says how far the reference itself is. Used once it spans a week.
+    Raises ValueError if the series are not those of the baseline.
+    """
+    if obs.series != baseline.series or (recent is not None and recent.series != baseline.series):
+        raise ValueError("these observations are not of the series that the baseline was fitted to")
+    kinds, calendar = baseline.kinds, baseline.calendar
+    cell = places(obs.start_us, calendar).cell
+    frozen = level(baseline.folded, kinds, cell, baseline.season)
+    current = frozen if recent is None else _at_recent_level(baseline, frozen, recent)
+    raw = raw_scores(obs, kinds, current, baseline.spread)
+    for s in kinds.distribution:
+        label = classes(Season(baseline.season[s]), calendar.slots)[cell]
+        shares, records = base(baseline.class_counts[int(s)], label, int(baseline.season[s]))
+        rho = PROVISIONAL_RHO if baseline.provisional else 0.0
+        add_distribution(raw, int(s), obs.bins[int(s)], shares, records, rho)
+    centre = centre_of(baseline.null, obs.n)
+    if baseline.provisional:
+        # No reference windows to compare with: the sampling null decides alone.
+        raw.score[:, kinds.distribution] = raw.sampling[:, kinds.distribution]
+    frozen_z = None
+    if current is not frozen:
+        frozen_raw = raw_scores(obs, kinds, frozen, baseline.spread)
+        moving = np.concatenate([kinds.volume, kinds.mean])
+        frozen_z = believed_z(raw, centre)
+        frozen_z[:, moving] = believed_z(frozen_raw, centre)[:, moving]
+    scores = finish(obs, kinds, raw, centre, baseline.spread, baseline.known, frozen_z)
+    return replace(scores, status=_notable(scores, baseline))
+
+
+def _notable(scores: Scores, baseline: Baseline) -> npt.NDArray[np.uint8]:
+    """A window far from normal by the present or by the frozen baseline, and by more than the floor."""
+    one_sided = np.array([not floors.falls_matter(one) for one in baseline.series])
+    far = np.fmax(
+        np.where(one_sided, scores.z, np.abs(scores.z)),
+        np.where(one_sided, scores.frozen_z, np.abs(scores.frozen_z)),
+    )
+    large = np.abs(scores.effect) >= baseline.floors[:, 0]
+    status = scores.status.copy()
+    status[(status == OK) & (np.nan_to_num(far) >= NOTABLE_Z) & large] = NOTABLE
+    return status
+
+
+def _at_recent_level(baseline: Baseline, frozen: Level, recent: Observations) -> Level:
+    """The frozen level moved by what the recent windows were off: volumes by a factor, means by a difference."""
+    kinds, every = baseline.kinds, baseline.calendar.every_us
+    if len(recent.start_us) * every < _RECENT_DAYS * 86_400_000_000:
+        return frozen
+    then = level(baseline.folded, kinds, places(recent.start_us, baseline.calendar).cell, baseline.season)
+    seen = observed(recent, kinds)
+    mean = frozen.mean.copy()
+    v, m = kinds.volume, kinds.mean
+    came = np.where(seen[:, v], recent.x[:, v], 0.0).sum(axis=0)
+    expected = np.where(seen[:, v], then.mean[:, v], 0.0).sum(axis=0)
+    # A segment of few records keeps its level: its factor would be mostly chance.
+    enough = (came >= _RECENT_RECORDS) & (expected >= _RECENT_RECORDS)
+    mean[:, v] *= np.where(enough, came / np.maximum(expected, 1e-300), 1.0)
+    n = np.where(seen[:, m], recent.n[:, m], 0.0)
+    total = np.where(seen[:, m], recent.x[:, m], 0.0).sum(axis=0)
+    off = (total - (n * then.mean[:, m]).sum(axis=0)) / np.maximum(n.sum(axis=0), 1)
+    mean[:, m] += np.where(n.sum(axis=0) >= _RECENT_RECORDS, off, 0.0)
+    return Level(mean, frozen.sampling, frozen.between)

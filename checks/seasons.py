@@ -1,0 +1,157 @@
+"""The place of a window in the week, which of it matters to a series, and the blocks that are left out in turn.
+
+A *cell* is (weekday, slot of the day) in the contract's time zone, the finest season there is; a coarser season
+groups cells. Holidays count as Sundays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import IntEnum
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+
+HOUR_US = 3_600_000_000
+DAY_US = 24 * HOUR_US
+WEEK_US = 7 * DAY_US
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+SUNDAY = 6
+
+WEEKS_FOR_WEEK_BLOCKS = 8
+DAYS_FOR_DAY_BLOCKS = 3
+
+BlockKind = Literal["week", "day", "none"]
+
+
+class Season(IntEnum):
+    """How cells are grouped, from coarse to fine."""
+
+    NONE = 0
+    HOUR = 1
+    WEEKDAY = 2
+    WEEKEND_HOUR = 3
+    WEEKDAY_HOUR = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The length of a window and what decides its season: `timezone` is an IANA name, `holidays` local dates."""
+
+    every_us: int
+    timezone: str
+    holidays: tuple[date, ...] = ()
+
+    @property
+    def slots(self) -> int:
+        """Slots of a day: hours, or whole windows where these are longer; 1 for windows of a day and more."""
+        return max(1, DAY_US // max(self.every_us, HOUR_US))
+
+    @property
+    def cells(self) -> int:
+        return 7 * self.slots
+
+    def candidates(self) -> tuple[Season, ...]:
+        """The seasons that windows of this length can have."""
+        if self.every_us > DAY_US:
+            return (Season.NONE,)
+        if self.slots == 1:
+            return (Season.NONE, Season.WEEKDAY)
+        return tuple(Season)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Per window, int[W]: its cell, its weekday (0 = Monday, holidays 6) and its local date as an ordinal."""
+
+    cell: npt.NDArray[np.intp]
+    weekday: npt.NDArray[np.intp]
+    day: npt.NDArray[np.intp]
+
+
+def places(start_us: npt.NDArray[np.int64], calendar: Calendar) -> Places:
+    """Where windows that start at int64[W] lie in the week. Judged by the middle of the window.
+
+    The middle, because a six-hour window from 22:00 on Friday is mostly Saturday, and because the start of a
+    day may not exist where clocks change at midnight.
+    """
+    zone = ZoneInfo(calendar.timezone)
+    holidays = frozenset(calendar.holidays)
+    epoch = datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))
+    middle = [epoch + timedelta(microseconds=int(start) + calendar.every_us // 2) for start in start_us]
+    local = [moment.astimezone(zone) for moment in middle]
+    weekday = np.array([SUNDAY if at.date() in holidays else at.weekday() for at in local], dtype=np.intp)
+    minute = np.array([at.hour * 60 + at.minute for at in local], dtype=np.intp)
+    slot = minute * calendar.slots // (24 * 60)
+    day = np.array([at.toordinal() for at in local], dtype=np.intp)
+    return Places(cell=weekday * calendar.slots + slot, weekday=weekday, day=day)
+
+
+def classes(season: Season, slots: int) -> npt.NDArray[np.intp]:
+    """int[7 * slots]: the class of every cell under a season, numbered from 0."""
+    cell = np.arange(7 * slots, dtype=np.intp)
+    weekday, slot = cell // slots, cell % slots
+    weekend = (weekday >= 5).astype(np.intp)
+    by_season: dict[Season, npt.NDArray[np.intp]] = {
+        Season.NONE: np.zeros_like(cell),
+        Season.HOUR: slot,
+        Season.WEEKDAY: weekday,
+        Season.WEEKEND_HOUR: weekend * slots + slot,
+        Season.WEEKDAY_HOUR: cell,
+    }
+    return by_season[season]
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Stretches of the reference that are left out in turn: `of[w]` in 0..count-1, in order of time."""
+
+    kind: BlockKind
+    count: int
+    of: npt.NDArray[np.intp]
+
+
+def blocks(start_us: npt.NDArray[np.int64], calendar: Calendar) -> Blocks:
+    """Weeks if the windows int64[W] (ascending) span at least 8, else days if at least 3, else no block.
+
+    Weeks count from the first window. A rest of less than half a week joins the week before it: as a block of
+    its own it would be judged with as much weight on much less.
+    """
+    if len(start_us) == 0:
+        return Blocks("none", 0, np.zeros(0, dtype=np.intp))
+    since = start_us - start_us[0]
+    span = int(since[-1]) + calendar.every_us
+    if span >= WEEKS_FOR_WEEK_BLOCKS * WEEK_US:
+        count = max(WEEKS_FOR_WEEK_BLOCKS, round(span / WEEK_US))
+        return _numbered("week", np.minimum(since // WEEK_US, count - 1))
+    days = places(start_us, calendar).day
+    if calendar.every_us <= DAY_US and len(np.unique(days)) >= DAYS_FOR_DAY_BLOCKS:
+        return _numbered("day", days)
+    return Blocks("none", 1, np.zeros(len(start_us), dtype=np.intp))
+
+
+def _numbered(kind: BlockKind, label: npt.NDArray[np.int64] | npt.NDArray[np.intp]) -> Blocks:
+    """Blocks numbered without gaps: a week without a window is no block."""
+    kept, of = np.unique(label, return_inverse=True)
+    return Blocks(kind, len(kept), of.astype(np.intp).reshape(-1))
+
+
+def missing(start_us: npt.NDArray[np.int64], calendar: Calendar) -> tuple[str, ...]:
+    """What a reader must know the reference does not hold, in plain words; () if it holds a whole week."""
+    if calendar.every_us > DAY_US:
+        return ()
+    at = places(start_us, calendar)
+    facts: list[str] = []
+    absent = sorted(set(range(7)) - {int(day) for day in at.weekday})
+    if {5, 6} <= set(absent):
+        facts.append("no weekend in the reference")
+        absent = [day for day in absent if day < 5]
+    facts += [f"no {WEEKDAYS[day]} in the reference" for day in absent]
+    width = 24 // calendar.slots
+    for slot in sorted(set(range(calendar.slots)) - {int(cell) % calendar.slots for cell in at.cell}):
+        facts.append(f"no window at {slot * width:02d}-{(slot + 1) * width:02d} h in the reference")
+    return tuple(facts)
