@@ -33,14 +33,14 @@ class Settings(BaseSettings):
     """How often due work is looked for."""
     lease_seconds: float = Field(default=60.0, ge=1, le=3600)
     """How long a run stays with a worker that gives no sign of life."""
-    allow_private: Annotated[tuple[str, ...], NoDecode] = ()
+    allowed_addresses: Annotated[tuple[str, ...], NoDecode] = ()
     """Hosts and networks that notifications may go to though not public: `airflow.svc,10.0.0.0/8`."""
     log_level: LogLevel = "INFO"
     """The least serious log line that is written."""
     log_format: Literal["text", "json"] = "text"
     """`json`: one object per line."""
 
-    @field_validator("allow_private", mode="before")
+    @field_validator("allowed_addresses", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

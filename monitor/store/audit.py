@@ -45,7 +45,7 @@ class Verification:
 
 
 def append(
-    conn: Connection, *, actor: str, action: str, object: str, payload: Mapping[str, object], now_us: int
+    conn: Connection, actor: str, action: str, object: str, payload: Mapping[str, object], now_us: int
 ) -> Entry:
     """Add an entry at the end of the chain; it is there if and only if the transaction commits.
 
