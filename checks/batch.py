@@ -62,7 +62,7 @@ class Categories:
 
 @dataclass(frozen=True)
 class Texts:
-    """large_binary[n] bytes as they came (possibly invalid UTF-8; null where state is not VALUE), uint8[n] state."""
+    """large_binary[n] bytes as they came (maybe no UTF-8; null where state is not VALUE), uint8[n] state."""
 
     values: pa.LargeBinaryArray
     state: npt.NDArray[np.uint8]
@@ -272,7 +272,7 @@ def _numbers_of_dictionary(array: Any) -> Numbers:
 
 
 def _indices(array: Any) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_] | None]:
-    """The codes of a dictionary array, and where it is null (None: nowhere); null has the code after the last."""
+    """The codes of a dictionary array (after the last: null), and where it is null (None: nowhere)."""
     indices = array.indices
     if not indices.null_count:
         return indices.to_numpy(zero_copy_only=False), None
