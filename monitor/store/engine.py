@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from monitor.errors import DependencyUnavailable, UsageError
@@ -122,7 +122,9 @@ class Store:
         """Give up to `pages` free pages of an SQLite file back to the disk; PostgreSQL does so by itself."""
         if self.dialect == "sqlite":
             with self._translated(), self._writer.begin() as conn:
-                conn.exec_driver_sql(f"PRAGMA incremental_vacuum({int(pages)})")
+                driver: Any = conn.connection.driver_connection
+                # Each step frees one page; of all calls only executescript takes more than one step.
+                driver.executescript(f"PRAGMA incremental_vacuum({int(pages)})")
 
     @contextmanager
     def _migrating(self) -> Iterator[Config]:
@@ -141,7 +143,7 @@ class Store:
             raise DependencyUnavailable(
                 f"{self.shown}: all {POOL_SIZE} connections stayed in use; try again, or do less at once"
             ) from error
-        except (OperationalError, InterfaceError, ProgrammingError) as error:
+        except DBAPIError as error:
             reason = _tables_missing(error)
             if reason is not None:
                 raise UsageError(f"{self.shown}: {reason}: run `driftglass db upgrade` first") from error
@@ -233,7 +235,7 @@ def _away(error: DBAPIError) -> str | None:
     if code is not None:
         reason = _SQLITE_AWAY.get(code & 0xFF)  # extended codes keep the primary one in the low byte
         return None if reason is None else f"{reason} ({error.orig}); try again once that is cured"
-    if isinstance(error, ProgrammingError):
+    if not isinstance(error, OperationalError | InterfaceError):
         return None
     first = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
     return f"no answer ({first}); check that PostgreSQL runs and that the URL is right, then try again"
