@@ -29,11 +29,11 @@ from monitor.store.engine import Store
 log = logging.getLogger(__name__)
 
 LEASE_US = int(3 * TOTAL_SECONDS * 1e6)
-# A minute between attempts while an outage is young, so that its end is noticed; a quarter of an hour after
-# an hour of it.
-_SOON_SECONDS, _SOON_ATTEMPTS = 60.0, 60
+# At most a minute between attempts for the first hour and a half, so that the end of an outage is noticed; then
+# a quarter of an hour.
+_SOON_SECONDS, _SOON_ATTEMPTS = 60.0, 120
 _LATE_SECONDS = 900.0
-MAX_ATTEMPTS = 340  # a little more than three days
+MAX_ATTEMPTS = 520  # three days and a little, with the average spread
 _MAX_RETRY_AFTER_SECONDS = 3600.0
 
 

@@ -118,7 +118,7 @@ class Poster:
         """
         seen = 0
         try:
-            for chunk in response.iter_raw(8192):
+            for chunk in response.iter_raw():  # as they come: a chunk size would wait for a full one
                 seen += len(chunk)
                 if seen > MAX_RESPONSE_BYTES or time.monotonic() > deadline:
                     return

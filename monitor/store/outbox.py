@@ -84,8 +84,9 @@ def enqueue(
             created_us=now_us,
         )
         .on_conflict_do_nothing(index_elements=["key"])
+        .returning(outbox.c.id)
     )
-    return written.rowcount == 1
+    return written.one_or_none() is not None
 
 
 def claim(conn: Connection, channels: Collection[str], now_us: int, lease_us: int) -> Message | None:

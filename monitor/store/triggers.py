@@ -92,8 +92,9 @@ def insert(
             updated_us=now_us,
         )
         .on_conflict_do_nothing(index_elements=["model_id", "episode_id"])
+        .returning(triggers.c.id)
     )
-    if written.rowcount == 0:
+    if written.one_or_none() is None:
         return False
     _add_event(conn, id, None, state, actor, {"reason": reason}, now_us)
     return True

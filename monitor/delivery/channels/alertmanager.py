@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from monitor.alerts.message import Notification, iso
 from monitor.alerts.state import Severity
-from monitor.delivery.post import Poster
+from monitor.delivery.channels.base import Posts
 from monitor.store.outbox import Message
 
 ENDS_AHEAD_US = 15 * 60 * 1_000_000
@@ -33,7 +33,7 @@ class AlertmanagerChannel:
     clock.
     """
 
-    def __init__(self, poster: Poster, *, wall: Callable[[], float] = time.time) -> None:
+    def __init__(self, poster: Posts, *, wall: Callable[[], float] = time.time) -> None:
         self._poster = poster
         self._wall = wall
         self.resent_us = (

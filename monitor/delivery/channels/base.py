@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from sqlalchemy import Connection
 
 from monitor.alerts.message import Notification
 from monitor.store.outbox import Message
+
+
+class Posts(Protocol):
+    """What reaches a receiver: `delivery.post.Poster`, or one that is made when it is first needed."""
+
+    def post(self, body: str, headers: Mapping[str, str]) -> int:
+        """The status, 2xx; anything else is a DeliveryError."""
+
+
+class Signs(Protocol):
+    """What signs a message: `delivery.signing.Signer`, or one that is made when it is first needed."""
+
+    def headers(self, key: str, at: float, body: str) -> dict[str, str]:
+        """The headers of one attempt at `at` seconds since the epoch."""
 
 
 class Channel(Protocol):

@@ -10,8 +10,7 @@ from sqlalchemy import Connection
 from monitor.alerts.message import Notification
 from monitor.alerts.notify import subject_of, type_of
 from monitor.delivery import cloudevents
-from monitor.delivery.post import Poster
-from monitor.delivery.signing import Signer
+from monitor.delivery.channels.base import Posts, Signs
 from monitor.store.outbox import Message
 
 
@@ -22,7 +21,7 @@ class WebhookChannel:
     signature whose time is more than five minutes off theirs.
     """
 
-    def __init__(self, poster: Poster, signer: Signer, *, wall: Callable[[], float] = time.time) -> None:
+    def __init__(self, poster: Posts, signer: Signs, *, wall: Callable[[], float] = time.time) -> None:
         self._poster = poster
         self._signer = signer
         self._wall = wall

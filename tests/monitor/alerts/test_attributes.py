@@ -1,0 +1,38 @@
+"""What an episode names: kept as JSON, and growing."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+from monitor.alerts.attributes import Attributes, grown
+from tests.monitor.alerting import MOJIBAKE, SLANG
+
+
+def test_attributes_come_back_from_json() -> None:
+    full = replace(MOJIBAKE, hard=("column `score` is missing",))
+    assert Attributes.decode(full.encode()) == full
+
+
+def test_what_is_not_finite_is_stored_as_null() -> None:
+    moved = replace(MOJIBAKE.moved[0], value=math.nan, z=math.inf)
+    text = Attributes(moved=(moved,)).encode()
+    assert "NaN" not in text
+    assert Attributes.decode(text).moved[0].value is None
+    assert Attributes.decode(text).moved[0].z is None
+
+
+def test_a_field_of_a_later_release_is_passed_over() -> None:
+    raw = json.loads(MOJIBAKE.encode())
+    raw["moved"][0]["colour"] = "red"
+    assert Attributes.decode(json.dumps(raw)) == MOJIBAKE
+
+
+def test_growing_keeps_names_and_takes_the_newest_numbers() -> None:
+    worse = replace(MOJIBAKE.moved[0], value=0.2)
+    after = grown(grown(MOJIBAKE, SLANG), Attributes(moved=(worse,), hard=("no records",)))
+    assert [m.series for m in after.moved] == ["encoding_rate(text):mojibake", "unknown_word_rate(text)"]
+    assert after.moved[0].value == 0.2
+    assert after.segments == MOJIBAKE.segments, "a window that names no segment takes none away"
+    assert after.named == ("encoding_rate(text):mojibake", "unknown_word_rate(text)", "no records")
