@@ -81,35 +81,41 @@ def _belongs(episode: SeenEpisode, incident: Incident) -> bool:
 
 
 def render(board: Board) -> Group:
-    """The board as a table for a terminal, with a line on what nobody planted."""
+    """The board as a table for a terminal of 80 columns, with a line on what nobody planted."""
+    from rich import box
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title="What was planted, and what was found", title_justify="left")
-    for heading in ("incident", "what happened", "from", "found in window", "delay", "by", "also"):
-        table.add_column(heading, justify="right" if heading == "delay" else "left", overflow="fold")
+    table = Table(
+        title="What was planted, and what was found",
+        title_justify="left",
+        box=box.SIMPLE,
+        padding=(0, 1, 0, 0),
+    )
+    for heading in ("incident", "term", "from", "found in", "delay", "by"):
+        table.add_column(heading, no_wrap=True)
     for row in board.rows:
         table.add_row(*_cells(row), style=None if row.found else "bold red")
-    if board.unexplained:
-        names = ", ".join(f"{episode.family} {_clock(episode.opened_us)}" for episode in board.unexplained)
-        line = f"{len(board.unexplained)} with no incident behind them: {names}"
-    else:
-        line = "No episode without an incident behind it."
     found = sum(row.found is not None for row in board.rows)
-    return Group(table, Text(f"{found} of {len(board.rows)} incidents found. {line}"))
+    line = f"{found} of {len(board.rows)} incidents found; "
+    line += f"episodes with no incident behind them: {len(board.unexplained)}"
+    if board.unexplained:
+        listed = (
+            f"{episode.family} {_clock(episode.opened_us, '%d %b %H:%M')}" for episode in board.unexplained
+        )
+        line += f" ({', '.join(listed)})"
+    return Group(table, Text(line))
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     incident = row.incident
-    what = f"{incident.description} ({incident.term})" if incident.term else incident.description
-    also = sorted({episode.family for episode in row.episodes} - {row.found.family if row.found else ""})
+    start = _clock(incident.start_us)
     if row.found is None:
-        return incident.name, what, _clock(incident.start_us), "not found", "", "", ", ".join(also)
+        return incident.name, incident.term, start, "not found", "", ""
     delay = "1 window" if row.delay == 1 else f"{row.delay} windows"
-    opened = _clock(row.found.opened_us)
-    return incident.name, what, _clock(incident.start_us), opened, delay, row.found.family, ", ".join(also)
+    return incident.name, incident.term, start, _clock(row.found.opened_us), delay, row.found.family
 
 
-def _clock(us: int) -> str:
-    return f"{datetime.fromtimestamp(us / 1e6, UTC):%a %d %b %H:%M}"
+def _clock(us: int, form: str = "%a %H:%M") -> str:
+    return datetime.fromtimestamp(us / 1e6, UTC).strftime(form)
