@@ -89,6 +89,21 @@ class Batch:
     def __len__(self) -> int:
         return len(self.event_us)
 
+    def where(self, keep: npt.NDArray[np.bool_]) -> Batch:
+        """The records where `keep` (bool[n]) is true, in order; the words of categories stay."""
+        if keep.all():
+            return self
+        chosen = pa.array(keep)
+        columns: dict[str, Cells] = {}
+        for name, cells in self.columns.items():
+            if isinstance(cells, Numbers):
+                columns[name] = Numbers(cells.values[keep], cells.state[keep])
+            elif isinstance(cells, Categories):
+                columns[name] = Categories(cells.codes[keep], cells.words, cells.state[keep])
+            else:
+                columns[name] = Texts(cells.values.filter(chosen), cells.state[keep])
+        return Batch(self.event_ids.filter(chosen), self.event_hash[keep], self.event_us[keep], columns)
+
 
 # Words that people and programs write for "no value". "NA" is Namibia and "none" may be a class: not here.
 SENTINELS: frozenset[str] = frozenset(

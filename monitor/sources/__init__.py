@@ -107,7 +107,10 @@ class Source(Protocol):
         ...
 
     def reread(self, start_us: int, end_us: int) -> Iterator[Page]:
-        """Pages of all records with an event time in [start_us, end_us): where the count differs."""
+        """Pages that hold at least every record with an event time in [start_us, end_us).
+
+        For learning from a span, and for windows whose count differs.
+        """
         ...
 
     def count(self, start_us: int, end_us: int) -> int | None:

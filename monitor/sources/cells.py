@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -90,4 +91,6 @@ def _spelled(value: Any) -> bytes | None:
         return str(value).encode()
     if isinstance(value, datetime | date):
         return value.isoformat().encode()
+    if isinstance(value, UUID):
+        return str(value).encode()
     return None

@@ -1,7 +1,8 @@
 """A table or a query of a SQL database as a source, read forward by (ingested or event time, id).
 
-Only keyset pages are asked for, in read-only transactions: memory is flat and no cursor stays open on the server.
-Rows without an event time never pass a keyset on it; they are read by id beside it, so that they are counted too.
+Only keyset pages are asked for, in read-only transactions: memory is flat and no cursor stays open on the
+server. Rows without an event time never pass a keyset on it; they are read by id beside it, so that they are
+counted too.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +23,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     FromClause,
+    Select,
     and_,
     column,
     create_engine,
@@ -37,9 +41,12 @@ from sqlalchemy.pool import NullPool
 from monitor.contract import Contract, SqlSource, resolve_secret
 from monitor.errors import DependencyUnavailable, SourceError
 from monitor.sources import PAGE_ROWS, Known, Page, Reject, cells, wanted_columns
+from monitor.sources.times import unit_us
 
 # Rows per question: the rows of a page stand in memory as Python values, at some hundred bytes a cell.
 ROWS = min(PAGE_ROWS, 16_384)
+SHOWN = 100  # so many cells of another type are shown per column and page; all of them are counted
+_Row = Mapping[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -56,7 +63,11 @@ class Sql:
         self.key = self.source.ingested or self.source.time
 
     def read(self, position: dict[str, Any] | None, known: Collection[Known]) -> Iterator[Page]:
-        """Pages after `position`, {"after": [key, id] or None, "timeless": id or None}; each says where it ends."""
+        """Pages after `position`; each says where it ends.
+
+        A position is {"after": [key, id] or None, "timeless": the last id read of the rows without a key, or
+        None}.
+        """
         place = dict(position or {"after": None, "timeless": None})
         with self._connect() as connection:
             rows = _Rows(connection, self)
@@ -85,13 +96,15 @@ class Sql:
                 where = and_(span, _beyond(rows, self.source.time, self.source.id, after))
                 found = rows.page(where, (self.source.time, self.source.id))
                 if found:
-                    yield self._page(rows, found, f"again={start_us}-{end_us},after={after}", None)
+                    # Named by its rows: a window that is read again for other rows is another piece.
+                    rows_hash = blake2b(repr([row[self.source.id] for row in found]).encode(), digest_size=8)
+                    yield self._page(rows, found, f"again={start_us}-{end_us},{rows_hash.hexdigest()}", None)
                 if len(found) < ROWS:
                     return
                 after = [_plain(found[-1][self.source.time]), _plain(found[-1][self.source.id])]
 
     def count(self, start_us: int, end_us: int) -> int | None:
-        """Rows with an event time in [start_us, end_us); None if the time is text that does not sort as time does."""
+        """Rows with an event time in [start_us, end_us); None if the time is text that does not sort so."""
         with self._connect() as connection:
             rows = _Rows(connection, self)
             span = rows.span(start_us, end_us)
@@ -103,13 +116,10 @@ class Sql:
 
     def _timeless(self, rows: _Rows, place: dict[str, Any]) -> Iterator[Page]:
         """Pages of the rows whose key is null; `place` moves along."""
-        if not rows.has(self.key):
-            return
         while True:
             after = place["timeless"]
-            where = rows.column(self.key).is_(None)
-            if after is not None:
-                where = and_(where, rows.column(self.source.id) > _bound(after))
+            timeless = rows.column(self.key).is_(None)
+            where = timeless if after is None else and_(timeless, rows.column(self.source.id) > _bound(after))
             found = rows.page(where, (self.source.id,))
             if not found:
                 return
@@ -214,26 +224,23 @@ class _Rows:
         schema, _, name = (source.table or "").rpartition(".")
         return table(name, schema=schema or None)
 
-    def has(self, name: str) -> bool:
-        return name in self.names
-
     def column(self, name: str) -> ColumnElement[Any]:
         return column(name)
 
-    def page(self, where: ColumnElement[bool], order: Sequence[str]) -> list[Mapping[str, Any]]:
+    def page(self, where: ColumnElement[bool], order: Sequence[str]) -> list[_Row]:
         kept = [name for name in self.names if name in self.sql.wanted or name == self.sql.key]
-        query = (
+        query: Select[*tuple[Any, ...]] = (
             select(*(column(name) for name in kept))
             .select_from(self.origin)
             .where(where)
-            .order_by(*(column(name) for name in order))
+            .order_by(*(column(name).nulls_first() for name in order))
             .limit(ROWS)
         )
         return [dict(row) for row in self.connection.execute(query).mappings()]
 
     def span(self, start_us: int, end_us: int) -> ColumnElement[bool] | None:
         """The condition that the event time lies in a span, in the database's own way of writing times."""
-        time = column(self.sql.source.time)
+        time: ColumnElement[Any] = column(self.sql.source.time)
         some = self.connection.execute(
             select(time).select_from(self.origin).where(time.is_not(None)).limit(1)
         ).scalar_one_or_none()
@@ -248,12 +255,8 @@ class _Rows:
                 if example.tzinfo is not None
                 else moment.astimezone(self.sql.zone).replace(tzinfo=None)
             )
-        if isinstance(example, bool) or example is None:
-            return None if example is not None else us
         if isinstance(example, int | float | Decimal):
-            from monitor.times import unit_us
-
-            return us // unit_us(float(example)) if unit_us(float(example)) > 1 else us
+            return us / unit_us(float(example))
         if isinstance(example, str):
             return _sortable(moment, example, self.sql.zone)
         return None
@@ -289,6 +292,8 @@ def _plain(value: Any) -> Any:
         return {"time": value.isoformat()}
     if isinstance(value, Decimal):
         return {"decimal": str(value)}
+    if isinstance(value, UUID):
+        return {"uuid": str(value)}
     return value if isinstance(value, str | int | float | None) else str(value)
 
 
@@ -297,11 +302,14 @@ def _bound(value: Any) -> Any:
         return datetime.fromisoformat(value["time"])
     if isinstance(value, dict) and "decimal" in value:
         return Decimal(value["decimal"])
+    if isinstance(value, dict) and "uuid" in value:
+        return UUID(value["uuid"])
     return value
 
 
 def _tame_sqlite(connection: Any, record: object) -> None:
-    # Text that is no UTF-8 would end the reading: its bytes are kept as escapes and become bytes again in `cells`.
+    # Text that is no UTF-8 would end the reading: its bytes are kept as escapes and become bytes again in
+    # `cells`.
     connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
     connection.execute("PRAGMA query_only = ON")
 
