@@ -1,0 +1,56 @@
+"""The text detectors: encoding damage, evasion, language, code-switching and vocabulary of whole batches of
+messages.
+
+Names are loaded when they are first used: whoever needs only the names of the classes pays for no compiler.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from checks.text.annotations import ENCODING_CLASSES, EVASION_CLASSES, SCRIPTS, Annotations
+    from checks.text.display import reveal
+    from checks.text.evidence import excerpt
+    from checks.text.learning import learn
+    from checks.text.plan import TextPlan
+    from checks.text.reading import annotate
+    from checks.text.vocabulary import Term, novel_terms
+    from checks.text.warmth import warm_up
+
+__all__ = [
+    "ENCODING_CLASSES",
+    "EVASION_CLASSES",
+    "SCRIPTS",
+    "Annotations",
+    "Term",
+    "TextPlan",
+    "annotate",
+    "excerpt",
+    "learn",
+    "novel_terms",
+    "reveal",
+    "warm_up",
+]
+
+_HOMES = {
+    "ENCODING_CLASSES": "annotations",
+    "EVASION_CLASSES": "annotations",
+    "SCRIPTS": "annotations",
+    "Annotations": "annotations",
+    "Term": "vocabulary",
+    "TextPlan": "plan",
+    "annotate": "reading",
+    "excerpt": "evidence",
+    "learn": "learning",
+    "novel_terms": "vocabulary",
+    "reveal": "display",
+    "warm_up": "warmth",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,123 @@
+"""Evidence: the few characters of a message that show why it was counted, fit for a person to read."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from checks.text import encoding, obfuscation
+from checks.text.annotations import ENCODING_CLASSES, EVASION_CLASSES
+from checks.text.characters import as_binary, buffers
+from checks.text.display import named, shown
+from checks.text.flags import CONFUSABLE, JOINER, LETTER, MARK, SKIN_TONE, VARIATION
+from checks.text.plan import TextPlan
+from checks.text.reading import Read, read, tagged
+
+ELLIPSIS = "…"
+
+
+def excerpt(text: bytes, plan: TextPlan, label: str, width: int = 120) -> str | None:
+    """At most `width` characters around what a label names, made visible by `reveal`; None if the text does
+    not show it.
+
+    `label`: a class of ENCODING_CLASSES or EVASION_CLASSES, a language code, a pair "de+tr", or a term. Line
+    feeds and
+    tabs become spaces. Letters and their marks are never parted; what was cut is shown by "…".
+    """
+    message = read(buffers(as_binary(pa.array([text], pa.large_binary()))), 0, 1)
+    hit = _hit(message, plan, label)
+    if hit is None:
+        return None
+    pieces = shown("".join(map(chr, message.points.points)))
+    if label == "whole_word_homoglyph":
+        for place in range(*hit):
+            if message.points.properties[place] & CONFUSABLE:
+                pieces[place] = named(chr(message.points.points[place]))
+    return _cut(
+        [" " if piece in "\n\t" else piece for piece in pieces], message.points.properties, hit, width
+    )
+
+
+def _hit(message: Read, plan: TextPlan, label: str) -> tuple[int, int] | None:
+    """First and one past the last character of the first hit."""
+    points, tokens = message.points, message.tokens
+    if label in ENCODING_CLASSES:
+        counts, marks = encoding.count(points, tokens, message.misread)
+        wanted = ENCODING_CLASSES.index(label)
+        if label in ("invalid_bytes", "surrogate"):
+            marks = np.where(points.points == 0xFFFD, np.uint8(wanted + 1), marks)
+        elif label == "replacement" and message.misread.reread[0]:
+            marks = np.where(message.misread.broken > 0, np.uint8(wanted + 1), marks)
+        return _first_run(marks == wanted + 1) if counts[0, wanted] else None
+    if label in EVASION_CLASSES:
+        counts, marks = obfuscation.count(points, tokens, plan.known_words)
+        wanted = EVASION_CLASSES.index(label)
+        return _first_run(marks == wanted + 1) if counts[0, wanted] else None
+    if set(label.split("+")) <= set(plan.languages):
+        return _language_hit(message, plan, label.split("+"))
+    term = read(buffers(as_binary(pa.array([label]))), 0, 1).tokens.hash
+    at = np.flatnonzero(np.isin(tokens.hash, term))
+    return (int(tokens.start[at[0]]), int(tokens.end[at[0]])) if len(at) else None
+
+
+def _language_hit(message: Read, plan: TextPlan, wanted: list[str]) -> tuple[int, int] | None:
+    """The first word of a language; for a pair, the two words around the first switch."""
+    tags = plan.column_to_language[tagged(message, plan.choice).token]
+    tokens = message.tokens
+    spoken = np.flatnonzero(tags >= 0)
+    codes = [plan.languages[tag] for tag in tags[spoken]]
+    if len(wanted) == 1:
+        for place, code in zip(spoken, codes, strict=True):
+            if code == wanted[0]:
+                return int(tokens.start[place]), int(tokens.end[place])
+        return None
+    for k in range(1, len(codes)):
+        if codes[k] != codes[k - 1] and {codes[k], codes[k - 1]} == set(wanted):
+            return int(tokens.start[spoken[k - 1]]), int(tokens.end[spoken[k]])
+    return None
+
+
+def _first_run(marked: npt.NDArray[np.bool_]) -> tuple[int, int] | None:
+    places = np.flatnonzero(marked)
+    if len(places) == 0:
+        return None
+    gaps = np.flatnonzero(np.diff(places) > 1)
+    return int(places[0]), int(places[gaps[0]] if len(gaps) else places[-1]) + 1
+
+
+def _cut(pieces: list[str], properties: npt.NDArray[np.uint32], hit: tuple[int, int], width: int) -> str:
+    """Grow from the hit to both sides, a cluster at a time, while the result stays within `width`."""
+    starts = [k for k in range(len(pieces)) if k == 0 or not _clings(properties, k)] + [len(pieces)]
+    clusters = ["".join(pieces[a:b]) for a, b in pairwise(starts)]
+    first = max(k for k, start in enumerate(starts[:-1]) if start <= hit[0])
+    last = first + 1
+    room = width - len(clusters[first]) - 2 * len(ELLIPSIS)
+    while last < len(clusters) and starts[last] < hit[1] and len(clusters[last]) <= room:
+        room -= len(clusters[last])
+        last += 1
+    left = right = True
+    while left or right:
+        left = first > 0 and len(clusters[first - 1]) <= room
+        if left:
+            first -= 1
+            room -= len(clusters[first])
+        right = last < len(clusters) and len(clusters[last]) <= room
+        if right:
+            room -= len(clusters[last])
+            last += 1
+    body = "".join(clusters[first:last])
+    return (ELLIPSIS if first > 0 else "") + body + (ELLIPSIS if last < len(clusters) else "")
+
+
+def _clings(properties: npt.NDArray[np.uint32], place: int) -> bool:
+    """Whether a character belongs to the one before it; a heap of more than eight marks is broken up, to stay
+    bounded."""
+    bits, before = int(properties[place]), int(properties[place - 1])
+    if bits & (MARK | VARIATION | SKIN_TONE | JOINER):
+        return place < 8 or any(
+            int(properties[k]) & LETTER or not int(properties[k]) & MARK for k in range(place - 8, place)
+        )
+    return bool(before & JOINER) and not bits & LETTER

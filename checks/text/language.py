@@ -1,0 +1,140 @@
+"""Language: how well every language explains every word, by letters, pairs and triples of letters.
+
+A word is scored once: scores of words seen before are kept in a bounded table (a function of the word alone,
+so what
+is kept never changes a result).
+"""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import numpy.typing as npt
+
+from checks.text.characters import Points
+from checks.text.flags import TOKEN_BROKEN, TOKEN_MIXED, TOKEN_SPACELESS
+from checks.text.kernels import kernel
+from checks.text.profiles import WIDTH, profiles
+from checks.text.tokens import Tokens
+
+WORD_LETTERS = 40  # letters of a word that are looked at; more would overflow a score and say nothing new
+MESSAGE_WORDS = 16_384  # words of a message that are looked at; later ones carry no language
+CAPACITY = 1 << 17  # words kept, 128 bytes each
+BATCH_CHARACTERS = (
+    CAPACITY  # characters per call (the last message may overrun): no call can fill the table twice
+)
+
+
+class WordScores:
+    """A bounded table of word scores; hold `lock` while rows of it are in use.
+
+    rows  int16[CAPACITY, 64]: summed n-gram scores per column of `Profiles.scores`
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.rows: npt.NDArray[np.int16] = np.zeros((CAPACITY, WIDTH), np.int16)
+        self._keys = np.zeros(2 * CAPACITY, np.int64)
+        self._slots = np.zeros(2 * CAPACITY, np.int32)
+        self._used = 0
+
+    def of(self, points: Points, tokens: Tokens) -> npt.NDArray[np.int32]:
+        """int32[T]: the row of each token, -1 for one that says nothing of language. Rows stay until the next
+        call."""
+        table = profiles()
+        needed = int(np.minimum(np.diff(tokens.offsets), MESSAGE_WORDS).sum())
+        if self._used + needed > CAPACITY:
+            self._keys[:] = 0
+            self._used = 0
+        ids = np.full(len(tokens.hash), -1, np.int32)
+        self._used = int(
+            _score_words(
+                points.points,
+                tokens.offsets,
+                tokens.start,
+                tokens.end,
+                tokens.hash,
+                tokens.kind,
+                table.fold,
+                table.keys,
+                table.rows,
+                table.scores,
+                self._keys,
+                self._slots,
+                self.rows,
+                self._used,
+                ids,
+            )
+        )
+        return ids
+
+
+SCORES = WordScores()
+
+
+@kernel
+def _add_gram(key, keys, rows, scores, sums):  # type: ignore[no-untyped-def]
+    """Add the row of one n-gram, if it has one, to `sums`."""
+    slot = np.int64((np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)) & (len(keys) - 1)
+    while keys[slot] != 0:
+        if keys[slot] == key:
+            row = scores[rows[slot]]
+            for column in range(WIDTH):
+                sums[column] += np.int16(row[column])
+            return
+        slot = (slot + 1) & (len(keys) - 1)
+
+
+@kernel
+def _score_word(points, start, end, spaceless, fold, keys, rows, scores, sums):  # type: ignore[no-untyped-def]
+    sums[:] = 0
+    space = np.int64(32)
+    before, last = np.int64(0), np.int64(0) if spaceless else space
+    stop = min(end, start + WORD_LETTERS)
+    for k in range(start, stop + (0 if spaceless else 1)):
+        c = np.int64(fold[points[k]]) if k < stop else np.int64(0)
+        if c == 0:
+            c = space
+            if last == space:
+                continue
+        if c != space:
+            _add_gram(c, keys, rows, scores, sums)
+        if last != 0:
+            _add_gram(last << 21 | c, keys, rows, scores, sums)
+            if before != 0:
+                _add_gram(before << 42 | last << 21 | c, keys, rows, scores, sums)
+        before = np.int64(0) if c == space else last
+        last = c
+
+
+@kernel
+def _score_words(  # type: ignore[no-untyped-def]
+    points, offsets, starts, ends, hashes, kinds, fold, keys, rows, scores, known, slots, table, used, ids
+):
+    mask = len(known) - 1
+    for message in range(len(offsets) - 1):
+        first = offsets[message]
+        for t in range(first, min(offsets[message + 1], first + MESSAGE_WORDS)):
+            if kinds[t] & (TOKEN_BROKEN | TOKEN_MIXED):
+                continue
+            word = hashes[t]
+            slot = word & mask
+            while known[slot] != 0 and known[slot] != word:
+                slot = (slot + 1) & mask
+            if known[slot] == 0:
+                known[slot], slots[slot] = word, used
+                _score_word(
+                    points,
+                    starts[t],
+                    ends[t],
+                    kinds[t] & TOKEN_SPACELESS,
+                    fold,
+                    keys,
+                    rows,
+                    scores,
+                    table[used],
+                )
+                used += 1
+            ids[t] = slots[slot]
+    return used

@@ -1,0 +1,115 @@
+"""What the text detectors have learnt from reference texts, and what makes their verdicts repeatable."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from checks.text import encoding, mojibake, obfuscation, switching
+from checks.text.characters import character_table
+from checks.text.kernels import frozen
+from checks.text.profiles import WIDTH, profiles
+from checks.text.vocabulary import hash_table
+
+UND = "und"
+UND_LATIN = "und-Latn"
+
+
+def detector_versions() -> dict[str, str]:
+    """Everything outside the plan that a verdict depends on."""
+    return {
+        "unicode": character_table().version,
+        "langdetect": profiles().version,
+        "switching": switching.VERSION,
+        "encoding": encoding.VERSION,
+        "mojibake": mojibake.VERSION,
+        "obfuscation": obfuscation.VERSION,
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class TextPlan:
+    """How the texts of one column are read; learnt once, then frozen.
+
+    languages   codes; the last two are "und" (no language can be told) and "und-Latn" (Latin script, no known
+                language)
+    log_prior   float per language: what a message's summed score starts with, in nats; of "und" unused
+    vocabulary  int64[V], sorted: hashes of the known words
+    documents   int32[V]: learning texts that hold each word
+    total       learning texts
+    versions    of detectors and data
+    """
+
+    languages: tuple[str, ...]
+    log_prior: tuple[float, ...]
+    vocabulary: npt.NDArray[np.int64]
+    documents: npt.NDArray[np.int32]
+    total: int
+    versions: Mapping[str, str]
+
+    @cached_property
+    def known_words(self) -> npt.NDArray[np.int64]:
+        """The vocabulary as an open-addressing table."""
+        return hash_table(self.vocabulary)
+
+    @cached_property
+    def choice(self) -> switching.Choice:
+        """The plan's languages as the decoder wants them."""
+        table = profiles()
+        return switching.choice(self.languages, self.log_prior, table.languages, table.script_of)
+
+    @cached_property
+    def column_to_language(self) -> npt.NDArray[np.int16]:
+        """int16[65]: index into `languages` of a score column; the last entry, for column -1, is -1."""
+        table = profiles()
+        columns = np.full(WIDTH + 1, -1, np.int16)
+        for index, language in enumerate(self.languages):
+            if language == UND:
+                columns[switching.UND_COLUMN] = index
+            elif language == UND_LATIN:
+                columns[table.generic_latin] = index
+            else:
+                columns[table.languages.index(language)] = index
+        return columns
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-safe and canonical: equal plans give equal dicts."""
+        return {
+            "languages": list(self.languages),
+            "log_prior": list(self.log_prior),
+            "vocabulary": _packed(np.diff(self.vocabulary, prepend=np.int64(0)).astype("<i8")),
+            "documents": _packed(self.documents.astype("<i4")),
+            "total": self.total,
+            "versions": dict(sorted(self.versions.items())),
+        }
+
+    @classmethod
+    def from_dict(cls, body: Mapping[str, Any]) -> TextPlan:
+        """The plan that `to_dict` wrote. Raises KeyError, ValueError for a body that is not one."""
+        vocabulary = np.cumsum(_unpacked(body["vocabulary"], "<i8"), dtype=np.int64)
+        documents = _unpacked(body["documents"], "<i4").astype(np.int32)
+        if len(vocabulary) != len(documents):
+            raise ValueError(f"text plan holds {len(vocabulary)} words but {len(documents)} document counts")
+        return cls(
+            languages=tuple(body["languages"]),
+            log_prior=tuple(float(value) for value in body["log_prior"]),
+            vocabulary=frozen(vocabulary),
+            documents=frozen(documents),
+            total=int(body["total"]),
+            versions=dict(body["versions"]),
+        )
+
+
+def _packed(values: npt.NDArray[Any]) -> str:
+    return base64.b64encode(zlib.compress(values.tobytes(), 6)).decode("ascii")
+
+
+def _unpacked(text: str, dtype: str) -> npt.NDArray[Any]:
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype)

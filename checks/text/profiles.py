@@ -1,0 +1,189 @@
+"""The n-gram profiles that ship in `langdetect`, as one table: what each language's letters, pairs and
+triples look like.
+
+langdetect keeps capitals apart; here counts are lower-cased and merged. Its own folding of characters is kept
+(Han by
+frequency class, kana and Hangul as one letter each, two spellings of Romanian letters …), or its counts would
+not fit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata, resources
+
+import numpy as np
+import numpy.typing as npt
+
+from checks.text.annotations import SCRIPTS
+from checks.text.characters import CODE_POINTS, character_table
+from checks.text.flags import LETTER, MARK, SCRIPT_MASK
+from checks.text.kernels import frozen
+
+WIDTH = (
+    64  # columns of a row: one cache line of bytes; a language each, then `GENERIC_LATIN`, the rest unused
+)
+FLOOR = 2e-5  # added to every share: an n-gram that a language never showed is no proof against it
+STEPS = 29.0  # quantisation: one nat of score is 29 steps; the largest weighted score, 8.5, still fits a byte
+ORDER_WEIGHTS = (0.3, 0.7, 1.0)  # of letters, pairs and triples
+
+_SCRIPT_LANGUAGES: dict[str, tuple[str, ...]] = {
+    "Cyrillic": ("bg", "mk", "ru", "uk"),
+    "Greek": ("el",),
+    "Arabic": ("ar", "fa", "ur"),
+    "Hebrew": ("he",),
+    "Devanagari": ("hi", "mr", "ne"),
+    "Bengali": ("bn",),
+    "Gurmukhi": ("pa",),
+    "Gujarati": ("gu",),
+    "Tamil": ("ta",),
+    "Telugu": ("te",),
+    "Kannada": ("kn",),
+    "Malayalam": ("ml",),
+    "Thai": ("th",),
+    "Han": ("ja", "zh-cn", "zh-tw"),
+    "Hiragana": ("ja",),
+    "Katakana": ("ja",),
+    "Hangul": ("ko",),
+}
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """langdetect's profiles, ready for look-up.
+
+    version    of langdetect
+    languages  the profiles' codes, in alphabetical order: the first columns of `scores`
+    fold       uint32[0x110000]: a character as langdetect counts it, lower-cased; 0 where it is not part of a
+               word
+    keys       int64[K], a power of two: open addressing by `gram_key`, 0 is free
+    rows       int32[K]: row of `scores`
+    scores     uint8[rows, 64]: weight · log((share + FLOOR) / FLOOR) · STEPS per n-gram and language
+    pairs      uint8[rows]: 1 for a pair of letters that some language uses
+    script_of  bool[len(SCRIPTS), 64]: the languages that are written in a script; generic Latin counts as one
+    """
+
+    version: str
+    languages: tuple[str, ...]
+    fold: npt.NDArray[np.uint32]
+    keys: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int32]
+    scores: npt.NDArray[np.uint8]
+    script_of: npt.NDArray[np.bool_]
+
+    @property
+    def generic_latin(self) -> int:
+        """The column of Latin-script text of no language in particular: the mean of all Latin-script
+        profiles."""
+        return len(self.languages)
+
+
+@cache
+def profiles() -> Profiles:
+    """The table, built at the first call (about a second) and kept."""
+    counts = _counts()
+    languages = tuple(sorted(counts))
+    script_of = _script_of(languages)
+    grams = sorted(set().union(*(table for table, _ in counts.values())))
+    index = {gram: row for row, gram in enumerate(grams)}
+    shares = np.zeros((len(grams), WIDTH), np.float64)
+    for column, language in enumerate(languages):
+        table, totals = counts[language]
+        for gram, count in table.items():
+            shares[index[gram], column] = count / totals[len(gram) - 1]
+    latin = [column for column in range(len(languages)) if script_of[SCRIPTS.index("Latin"), column]]
+    shares[:, len(languages)] = shares[:, latin].mean(axis=1)
+    weights = np.array([ORDER_WEIGHTS[len(gram) - 1] for gram in grams])[:, None]
+    scores = np.rint(np.minimum(weights * np.log((shares + FLOOR) / FLOOR) * STEPS, 255)).astype(np.uint8)
+    keys, rows = _hashed(grams)
+    return Profiles(
+        metadata.version("langdetect"),
+        languages,
+        frozen(_fold()),
+        frozen(keys),
+        frozen(rows),
+        frozen(scores),
+        frozen(script_of),
+    )
+
+
+def gram_key(gram: str) -> int:
+    """The n-gram packed into 63 bits: 21 for each of up to three characters."""
+    key = 0
+    for character in gram:
+        key = key << 21 | ord(character)
+    return key
+
+
+def _counts() -> dict[str, tuple[dict[str, int], list[int]]]:
+    """Per language: lower-cased n-grams with their counts, and how many n-grams of each order were seen."""
+    found: dict[str, tuple[dict[str, int], list[int]]] = {}
+    for file in resources.files("langdetect").joinpath("profiles").iterdir():
+        if "." in file.name or file.name.startswith("_"):
+            continue
+        profile = json.loads(file.read_text(encoding="utf-8"))
+        merged: dict[str, int] = defaultdict(int)
+        for gram, count in profile["freq"].items():
+            lowered = gram.lower()
+            if len(lowered) == len(gram):
+                merged[lowered] += count
+        found[profile["name"]] = (merged, profile["n_words"])
+    return found
+
+
+def _script_of(languages: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    table = np.zeros((len(SCRIPTS), WIDTH), np.bool_)
+    elsewhere: set[str] = set()
+    for script, written in _SCRIPT_LANGUAGES.items():
+        elsewhere.update(written)
+        for language in written:
+            table[SCRIPTS.index(script), languages.index(language)] = True
+    for column, language in enumerate(languages):
+        table[SCRIPTS.index("Latin"), column] = language not in elsewhere
+    table[SCRIPTS.index("Latin"), len(languages)] = True
+    return table
+
+
+def _fold() -> npt.NDArray[np.uint32]:
+    from langdetect.utils.ngram import NGram
+
+    characters = character_table()
+    fold = np.zeros(CODE_POINTS, np.uint32)
+    letters = np.flatnonzero(characters.properties & (LETTER | MARK))
+    # Only these blocks are folded by langdetect; the rest of the letters stand for themselves, in lower case.
+    lowered = np.where(characters.lower[letters] > 0, characters.lower[letters], letters)
+    fold[letters] = lowered
+    han_or_hangul = np.isin(
+        characters.properties[letters] & SCRIPT_MASK, [SCRIPTS.index("Han"), SCRIPTS.index("Hangul")]
+    )
+    fold[0xAC00:0xD7A4] = 0xAC00
+    fold[letters[(letters < 0x3400) & ~han_or_hangul]] = [
+        ord(NGram.normalize(chr(letter)).lower()[0])
+        for letter in letters[(letters < 0x3400) & ~han_or_hangul]
+    ]
+    fold[0x1EA0:0x1EFA] = 0x1EC3
+    for character, representative in NGram.CJK_MAP.items():
+        fold[ord(character)] = ord(representative)
+    fold[fold == ord(" ")] = 0
+    return fold
+
+
+def _hashed(grams: list[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    size = 1 << (2 * len(grams) - 1).bit_length()
+    keys, rows = [0] * size, [0] * size
+    for row, gram in enumerate(grams):
+        key = gram_key(gram)
+        slot = slot_of(key, size)
+        while keys[slot]:
+            slot = (slot + 1) & (size - 1)
+        keys[slot], rows[slot] = key, row
+    return np.array(keys, np.int64), np.array(rows, np.int32)
+
+
+def slot_of(key: int, size: int) -> int:
+    """Where the search for a key starts; the kernels do the same in 64-bit arithmetic."""
+    mixed = (key * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+    return (mixed >> 40) & (size - 1)
