@@ -84,7 +84,7 @@ class Bins:
         labels[self.group[-1]] = f"> {np.nextafter(self.cuts[-1], -np.inf):g}" if self.cuts else "none above"
         return tuple(labels)
 
-    def atom_share(self, bin_: int) -> float:
+    def share(self, bin_: int) -> float:
         """Share of the reference in a bin, 0 for an empty reference."""
         total = sum(self.mass)
         return self.mass[bin_] / total if total else 0.0

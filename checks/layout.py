@@ -21,7 +21,7 @@ UNSEEN_BUCKETS = 1024
 DISTINCT_REGISTERS = 4096
 CONTENT_BUCKETS = 1 << 16
 VOCABULARY_BUCKETS = 1 << 15
-LENGTH_BINS = 81  # see `tally.length_bins`
+LENGTH_BINS = 77  # see `tally.length_bins`
 
 # States follow the bins in the order of `Cell`, so a kernel adds `state - 1` to the number of bins.
 _STATES = ("null", "sentinel", "type_failure", "absent")

@@ -352,7 +352,7 @@ def length_bins(chars: npt.NDArray[np.int32]) -> Codes:
     """Log bins of message lengths: single below 8 characters, then 4 to the octave; the last from 2^20."""
     clipped = np.minimum(chars, _LONGEST).astype(np.float64)
     octave = (clipped.view(np.int64) >> 50) - (1026 << 2) + 8
-    return np.where(chars < 8, chars, np.minimum(octave, 80)).astype(np.int32)
+    return np.where(chars < 8, chars, octave).astype(np.int32)
 
 
 def _group(window: Ints, segment: Ints, windows: int, segments: int, *, whole: bool) -> Groups:
@@ -415,3 +415,8 @@ def _message_counters(notes: Annotations, message: npt.NDArray[np.bool_]) -> Int
         notes.unknown_words,
     ]
     return np.stack([np.where(message, column, 0).astype(np.int64) for column in columns], axis=1)
+
+
+def length_bin_starts() -> list[int]:
+    """The shortest length, in characters, of each of the length bins."""
+    return [*range(8), *(step << octave for octave in range(1, 18) for step in (4, 5, 6, 7)), _LONGEST]
