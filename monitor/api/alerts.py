@@ -8,12 +8,12 @@ from typing import Literal
 from fastapi import APIRouter
 
 from monitor.alerts.attributes import Attributes
-from monitor.alerts.notify import subject_of
 from monitor.api import schemas
 from monitor.api.context import Served, model_of, paged
 from monitor.api.inputs import PAGE, Cursor, From, Limit, ModelName, Number, To, Word, keyed
+from monitor.reports.episodes import messages_about
 from monitor.store import alerts as store
-from monitor.store import listing, outbox, triggers
+from monitor.store import listing, triggers
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
@@ -55,16 +55,7 @@ def get_alert(alert: Number, served: Served) -> schemas.AlertDetail:
         episode = store.get(conn, alert)
         attributes = Attributes.decode(episode.attributes)
         events = store.events(conn, alert)
-        # An alert's messages share one subject; each was written together with an event of its episode.
-        moments = {event.at_us for event in events}
-        subject = subject_of(episode.model, episode.family)
-        told = [
-            message
-            for message in outbox.list_messages(
-                conn, model_id=episode.model_id, subject=subject, limit=outbox.MAX_PAGE
-            )
-            if message.created_us in moments
-        ]
+        told = messages_about(conn, episode, events)
         trigger = triggers.of_episode(conn, alert)
         evidence = store.evidence_of(conn, alert)
     return schemas.AlertDetail.model_validate(

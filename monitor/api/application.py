@@ -11,12 +11,11 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 import monitor
-from monitor.api import alerts, models, openapi, probes, problems, triggers, windows
+from monitor.api import alerts, models, openapi, pages, probes, problems, triggers, windows
 from monitor.api.context import Context, Ticking
 from monitor.api.edge import Edge
 from monitor.api.metrics import State
 from monitor.store.engine import POOL_SIZE, Store
-from monitor.web import pages
 
 if TYPE_CHECKING:
     from monitor.clock import Clock
