@@ -50,7 +50,7 @@ def mixed(first: Phrasebook, second: Phrasebook, n: int, generator: np.random.Ge
     one = _filled(first, _long(first), n, generator)
     two = _filled(second, _long(second), n, generator)
     for a, b, turned in zip(one, two, generator.random(n) < 0.5, strict=True):
-        head, tail = (b, a) if turned else (a, b)
+        head, tail = (b, _continued(first, a)) if turned else (a, _continued(second, b))
         yield f"{head.rstrip(_END)}, {tail}"
 
 
@@ -124,7 +124,7 @@ def _plain(book: Phrasebook, rude: Any, generator: np.random.Generator) -> Itera
         else:
             if chance[1, row] < 0.4:
                 parts.append(greeting[row])
-            parts.append(_after(book, parts, core[row]))
+            parts.append(_continued(book, core[row]) if parts and parts[0].endswith(",") else core[row])
             if chance[2, row] < 0.25 and second[row] != core[row]:
                 parts.append(second[row])
             if chance[3, row] < 0.4:
@@ -133,14 +133,10 @@ def _plain(book: Phrasebook, rude: Any, generator: np.random.Generator) -> Itera
         yield f"{text} {decorations[row]}" if decorations[row] else text
 
 
-def _after(book: Phrasebook, parts: list[str], sentence: str) -> str:
-    """The sentence in small letters if it follows a comma and does not begin with a name or an initial."""
+def _continued(book: Phrasebook, sentence: str) -> str:
+    """The sentence as it goes on after a comma: in small letters, unless a name or an initial begins it."""
     first = sentence.split(" ", 1)[0].strip(",")
-    if (
-        not (parts and parts[0].endswith(",") and book.cased)
-        or first in book.names
-        or not first[1:].islower()
-    ):
+    if not book.cased or first in book.names or not first[1:].islower():
         return sentence
     return ("i" if sentence[0] == "İ" else sentence[0].lower()) + sentence[1:]
 

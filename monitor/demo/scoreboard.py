@@ -91,10 +91,12 @@ def render(board: Board) -> Group:
         title="What was planted, and what was found",
         title_justify="left",
         box=box.SIMPLE,
+        pad_edge=False,
         padding=(0, 1, 0, 0),
+        show_edge=False,
     )
-    for heading in ("incident", "term", "from", "found in", "delay", "by"):
-        table.add_column(heading, no_wrap=True)
+    for heading in ("incident", "term", "from", "found in", "windows", "by"):
+        table.add_column(heading, no_wrap=True, justify="right" if heading == "windows" else "left")
     for row in board.rows:
         table.add_row(*_cells(row), style=None if row.found else "bold red")
     found = sum(row.found is not None for row in board.rows)
@@ -113,8 +115,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     start = _clock(incident.start_us)
     if row.found is None:
         return incident.name, incident.term, start, "not found", "", ""
-    delay = "1 window" if row.delay == 1 else f"{row.delay} windows"
-    return incident.name, incident.term, start, _clock(row.found.opened_us), delay, row.found.family
+    return incident.name, incident.term, start, _clock(row.found.opened_us), str(row.delay), row.found.family
 
 
 def _clock(us: int, form: str = "%a %H:%M") -> str:

@@ -70,9 +70,9 @@ def test_the_table_fits_a_terminal_and_says_what_is_missing() -> None:
     board = scoreboard(TRUTH, [episode("encoding", 11, 26), episode("service", 5, 6)])
     Console(file=page, width=80).print(render(board))
     lines = page.getvalue().splitlines()
+    assert "…" not in page.getvalue()
     assert any(
-        line.split()
-        == ["mojibake", "partner-api", "Thu", "10:00", "Thu", "11:00", "2", "windows", "encoding"]
+        line.split() == ["mojibake", "partner-api", "Thu", "10:00", "Thu", "11:00", "2", "encoding"]
         for line in lines
     )
     assert any("slang" in line and "not found" in line for line in lines)
