@@ -7,9 +7,9 @@ fence may keep a result.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
-import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -161,7 +161,8 @@ def retry_seconds(run: Run) -> float:
     The quarter comes from the run and its attempt: runs that failed together do not come back together.
     """
     longest = min(FIRST_RETRY_SECONDS * 4.0 ** (run.attempt - 1), LONGEST_RETRY_SECONDS)
-    spread = zlib.crc32(f"{run.id}/{run.attempt}".encode()) / 2**32
+    digest = hashlib.blake2b(f"{run.id}/{run.attempt}".encode(), digest_size=4).digest()
+    spread = int.from_bytes(digest, "big") / 2**32
     return longest * (1.0 - spread / 4.0)
 
 

@@ -204,6 +204,6 @@ def _environment(folder: Path) -> Path:
     """A virtual environment that sees the installed libraries but not the repository."""
     _run([sys.executable, "-m", "venv", "--without-pip", str(folder)], folder.parent)
     (packages,) = folder.glob("lib/python*/site-packages")
-    # A folder that a .pth file names is searched, but its own .pth files, so also the repository's, are not read.
+    # A folder that a .pth file names is searched, but not its own .pth files, among them the repository's.
     (packages / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return folder / "bin" / "python"

@@ -1,0 +1,530 @@
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from sqlalchemy import select
+
+from monitor import jobs, telemetry
+from monitor.clock import SimulatedClock
+from monitor.errors import DriftglassError, LeaseLost
+from monitor.jobs import MAX_ATTEMPTS, claim, fail, finish, heartbeat, materialise, retry_seconds, revise
+from monitor.store import models, runs, windows
+from monitor.store.engine import Store
+from monitor.store.runs import MOVES, UNFINISHED, Kind, Run
+from monitor.store.tables import runs as table
+
+HOUR = 3_600_000_000
+START = 1_790_000_000_000_000
+
+
+@pytest.fixture
+def clock() -> SimulatedClock:
+    return SimulatedClock(START)
+
+
+@pytest.fixture
+def model_id(store: Store) -> int:
+    with store.write() as conn:
+        return models.create(conn, "toxicity", START).id
+
+
+def due(store: Store, model_id: int, *hours: int, read: bool = False) -> int:
+    """Materialise windows that start at these hours."""
+    spans = [(hour * HOUR, (hour + 1) * HOUR) for hour in hours]
+    with store.write() as conn:
+        return materialise(conn, model_id, spans, START, read=read)
+
+
+def done(store: Store, clock: SimulatedClock, run: Run | None) -> Run:
+    """Finish a run."""
+    assert run is not None
+    with store.write() as conn:
+        finish(conn, run, clock.now_us())
+    return run
+
+
+def work(store: Store, clock: SimulatedClock) -> list[tuple[Kind, int, int]]:
+    """Do everything there is to do; returns (kind, hour, revision) in the order it was done."""
+    order = []
+    while run := claim(store, clock, "worker"):
+        done(store, clock, run)
+        order.append((run.kind, run.window_start_us // HOUR, run.revision))
+    return order
+
+
+def state_of(store: Store, run: Run) -> str:
+    with store.read() as conn:
+        return str(conn.execute(select(table.c.state).where(table.c.id == run.id)).scalar_one())
+
+
+def test_one_read_for_all_then_each_window_is_measured_and_judged(
+    store: Store, clock: SimulatedClock, model_id: int
+) -> None:
+    assert due(store, model_id, 0, 1, 2, read=True) == 7
+    assert work(store, clock) == [
+        ("read", 2, 0),
+        *(("measure", 0, 0), ("judge", 0, 0)),
+        *(("measure", 1, 0), ("judge", 1, 0)),
+        *(("measure", 2, 0), ("judge", 2, 0)),
+    ]
+
+
+def test_materialising_again_makes_nothing_twice_and_moves_the_mark(store: Store, model_id: int) -> None:
+    assert due(store, model_id, 0, 1) == 4
+    assert due(store, model_id, 0, 1, 2) == 2
+    with store.read() as conn:
+        assert models.by_id(conn, model_id).materialised_until_us == 3 * HOUR
+        assert [window.start_us for window in windows.between(conn, model_id, 0, 9 * HOUR)] == [
+            0,
+            HOUR,
+            2 * HOUR,
+        ]
+    due(store, model_id, 1)
+    with store.read() as conn:
+        assert models.by_id(conn, model_id).materialised_until_us == 3 * HOUR
+
+
+def test_measuring_waits_for_the_reading(store: Store, clock: SimulatedClock, model_id: int) -> None:
+    due(store, model_id, 0, read=True)
+    reading = claim(store, clock, "a")
+    assert reading is not None
+    assert reading.kind == "read"
+    assert claim(store, clock, "b") is None
+    done(store, clock, reading)
+    measuring = claim(store, clock, "b")
+    assert measuring is not None
+    assert measuring.kind == "measure"
+
+
+def test_windows_are_measured_side_by_side_but_judged_in_order(
+    store: Store, clock: SimulatedClock, model_id: int
+) -> None:
+    due(store, model_id, 0, 1, 2)
+    first, second, third = (claim(store, clock, "w", kinds=["measure"]) for _ in range(3))
+    done(store, clock, third)
+    done(store, clock, second)
+    assert claim(store, clock, "w", kinds=["judge"]) is None  # the first is still being measured
+    done(store, clock, first)
+    judging = claim(store, clock, "w", kinds=["judge"])
+    assert judging is not None
+    assert judging.window_start_us == 0
+    assert claim(store, clock, "w", kinds=["judge"]) is None  # one at a time
+    done(store, clock, judging)
+    following = claim(store, clock, "w", kinds=["judge"])
+    assert following is not None
+    assert following.window_start_us == HOUR
+
+
+def test_models_do_not_wait_for_each_other(store: Store, clock: SimulatedClock, model_id: int) -> None:
+    with store.write() as conn:
+        other = models.create(conn, "spam", START).id
+    due(store, model_id, 0)
+    due(store, other, 0)
+    for one in (model_id, other):
+        done(store, clock, claim(store, clock, "w", model_id=one))
+    judging = {run.model_id for _ in range(2) if (run := claim(store, clock, "w")) is not None}
+    assert judging == {model_id, other}
+
+
+def test_a_lost_lease_is_taken_up_and_the_first_holder_is_refused(
+    store: Store, clock: SimulatedClock, model_id: int
+) -> None:
+    due(store, model_id, 0)
+    first = claim(store, clock, "a", lease_seconds=60)
+    assert first is not None
+    clock.advance(59)
+    assert claim(store, clock, "b") is None
+    clock.advance(2)
+    second = claim(store, clock, "b")
+    assert second is not None
+    assert (second.id, second.fence, second.attempt) == (first.id, first.fence + 1, 2)
+    with pytest.raises(LeaseLost, match="nothing of this attempt is kept"):
+        write_and_finish(store, clock, first)
+    with store.read() as conn:
+        assert [model.name for model in models.everyone(conn)] == ["toxicity"]
+    with pytest.raises(LeaseLost):
+        heartbeat(store, clock, first)
+    done(store, clock, second)
+
+
+def write_and_finish(store: Store, clock: SimulatedClock, run: Run) -> None:
+    """What a worker does with its result."""
+    with store.write() as conn:
+        models.create(conn, "written by the late one", START)
+        finish(conn, run, clock.now_us())
+
+
+def test_a_heartbeat_keeps_the_lease(store: Store, clock: SimulatedClock, model_id: int) -> None:
+    due(store, model_id, 0)
+    run = claim(store, clock, "a", lease_seconds=60)
+    assert run is not None
+    for _ in range(5):
+        clock.advance(50)
+        heartbeat(store, clock, run, lease_seconds=60)
+    assert claim(store, clock, "b") is None
+    done(store, clock, run)
+
+
+def test_a_failure_is_tried_again_later_and_in_the_end_given_up(
+    store: Store, clock: SimulatedClock, model_id: int
+) -> None:
+    due(store, model_id, 0)
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        run = claim(store, clock, "w")
+        assert run is not None
+        assert (run.kind, run.attempt) == ("measure", attempt)
+        with store.write() as conn:
+            fail(conn, run, f"attempt {attempt} went wrong", clock.now_us())
+        if attempt < MAX_ATTEMPTS:
+            assert state_of(store, run) == "failed"
+            assert claim(store, clock, "w") is None
+            clock.advance(retry_seconds(run))
+    judging = claim(store, clock, "w")  # a dead measure is judged (as an error) and blocks nothing
+    assert judging is not None
+    assert judging.kind == "judge"
+    with store.read() as conn:
+        measured = runs.latest(conn, model_id, "measure", 0)
+    assert measured is not None
+    assert (measured.state, measured.error) == ("dead", f"attempt {MAX_ATTEMPTS} went wrong")
+
+
+def test_a_run_that_kills_its_workers_is_given_up(store: Store, clock: SimulatedClock, model_id: int) -> None:
+    due(store, model_id, 0)
+    for _ in range(MAX_ATTEMPTS):
+        poison = claim(store, clock, "w")
+        assert poison is not None
+        assert poison.kind == "measure"
+        clock.advance(61)
+    following = claim(store, clock, "w")
+    assert following is not None
+    assert following.kind == "judge"
+    with store.read() as conn:
+        measured = runs.latest(conn, model_id, "measure", 0)
+    assert measured is not None
+    assert measured.state == "dead"
+    assert measured.error is not None
+    assert "lease ran out" in measured.error
+
+
+def test_waits_grow_and_are_spread() -> None:
+    def run(number: int, attempt: int) -> Run:
+        return Run(number, 1, "read", 0, 0, "running", 1, attempt, None, None, 0, None, None, None)
+
+    for attempt, longest in enumerate((5, 20, 80, 320, 600, 600), start=1):
+        waits = {retry_seconds(run(number, attempt)) for number in range(50)}
+        assert len(waits) == 50
+        assert 0.75 * longest <= min(waits) < 0.8 * longest
+        assert 0.95 * longest < max(waits) <= longest
+
+
+def test_late_records_measure_one_window_and_judge_what_follows(
+    store: Store, clock: SimulatedClock, model_id: int
+) -> None:
+    due(store, model_id, 0, 1, 2, 3)
+    work(store, clock)
+    due(store, model_id, 4)
+    with store.write() as conn:
+        assert revise(conn, model_id, [HOUR], clock.now_us()) == [HOUR]
+    assert work(store, clock) == [
+        *(("measure", 1, 1), ("judge", 1, 1)),
+        *(("judge", 2, 1), ("judge", 3, 1)),
+        *(("measure", 4, 0), ("judge", 4, 0)),
+    ]
+    with store.read() as conn:
+        assert [window.revision for window in windows.between(conn, model_id, 0, 9 * HOUR)] == [0, 1, 1, 1, 0]
+
+
+def test_late_records_of_a_window_that_was_not_measured_need_nothing(
+    store: Store, clock: SimulatedClock, model_id: int
+) -> None:
+    due(store, model_id, 0)
+    with store.write() as conn:
+        assert revise(conn, model_id, [0, 5 * HOUR], clock.now_us()) == []
+        assert revise(conn, model_id, [], clock.now_us()) == []
+    assert work(store, clock) == [("measure", 0, 0), ("judge", 0, 0)]
+
+
+def test_whoever_works_on_an_old_revision_is_refused(
+    store: Store, clock: SimulatedClock, model_id: int
+) -> None:
+    due(store, model_id, 0)
+    measuring = claim(store, clock, "w")
+    assert measuring is not None
+    with store.write() as conn:
+        revise(conn, model_id, [0], clock.now_us())
+    with pytest.raises(LeaseLost):
+        done(store, clock, measuring)
+    assert state_of(store, measuring) == "superseded"
+    assert work(store, clock) == [("measure", 0, 1), ("judge", 0, 1)]
+
+
+def test_a_revision_that_comes_while_a_judge_is_chosen_goes_first(
+    store: Store, clock: SimulatedClock, model_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On PostgreSQL the choice was made before the revision committed."""
+    if store.dialect == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    due(store, model_id, 0, 1)
+    for _ in range(3):
+        done(store, clock, claim(store, clock, "w"))
+    choose = runs.claim_next
+
+    def choose_and_be_overtaken(*args: object) -> Run | None:
+        chosen = choose(*args)  # type: ignore[arg-type]
+        assert chosen is not None
+        assert (chosen.kind, chosen.window_start_us) == ("judge", HOUR)
+        with store.write() as conn:
+            revise(conn, model_id, [0], clock.now_us())
+        return chosen
+
+    monkeypatch.setattr(runs, "claim_next", choose_and_be_overtaken)
+    monkeypatch.setattr(runs, "current_from", unlocked_current_from)
+    assert claim(store, clock, "w") is None
+    monkeypatch.undo()
+    assert work(store, clock) == [("measure", 0, 1), ("judge", 0, 1), ("judge", 1, 0)]
+
+
+def unlocked_current_from(conn: object, model_id: int, from_us: int) -> list[Run]:
+    """As a revision saw the runs that had its locks first."""
+    query = (
+        select(table).where(table.c.window_start_us == 0, table.c.state != "superseded").order_by(table.c.id)
+    )
+    return [Run(**row._mapping) for row in conn.execute(query)]  # type: ignore[attr-defined]
+
+
+def test_threads_share_the_work_and_do_each_piece_once(
+    store: Store, clock: SimulatedClock, model_id: int
+) -> None:
+    with store.write() as conn:
+        other = models.create(conn, "spam", START).id
+    due(store, model_id, *range(12))
+    due(store, other, *range(12))
+    finished: list[Run] = []
+    errors: list[DriftglassError] = []
+
+    def worker() -> None:
+        try:
+            while run := claim(store, clock, threading.current_thread().name):
+                with store.write() as conn:
+                    finish(conn, run, clock.now_us())
+                    finished.append(run)
+        except DriftglassError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=worker) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    work(store, clock)  # a thread may find nothing to do while another holds what it would wait for
+    assert errors == []
+    assert Counter(run.id for run in finished).most_common(1)[0][1] == 1
+    for one in (model_id, other):
+        judged = [run.window_start_us for run in finished if (run.model_id, run.kind) == (one, "judge")]
+        assert judged == sorted(judged)
+    with store.read() as conn:
+        assert runs.counts(conn) == {("measure", "succeeded"): 24, ("judge", "succeeded"): 24}
+        assert runs.oldest_unfinished_us(conn, model_id) is None
+
+
+def test_the_picture_of_states_has_no_way_out_of_the_end() -> None:
+    ends = {"superseded"}
+    assert not any(state in ends for sources, _ in MOVES.values() for state in sources)
+    leavers = {state for sources, _ in MOVES.values() for state in sources}
+    assert leavers >= set(UNFINISHED) | {"succeeded", "dead"}
+
+
+_names = itertools.count()
+
+
+class Machine(RuleBasedStateMachine):
+    """Any order of work, death, failure, late records and time: no window is lost, none counts twice."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.store = store
+        self.clock = SimulatedClock(START)
+        with store.write() as conn:
+            self.model_id = models.create(conn, f"model {next(_names)}", START).id
+        self.windows = 0
+        self.held: list[Run] = []
+        self.effects: Counter[tuple[Kind, int, int]] = Counter()
+        self.states: dict[int, str] = {}
+
+    def rows(self) -> list[Run]:
+        with self.store.read() as conn:
+            query = select(table).where(table.c.model_id == self.model_id).order_by(table.c.id)
+            return [Run(**row._mapping) for row in conn.execute(query)]
+
+    @rule(count=st.integers(1, 3), read=st.booleans())
+    def windows_close(self, count: int, read: bool) -> None:
+        due(self.store, self.model_id, *range(self.windows, self.windows + count), read=read)
+        self.windows += count
+
+    @rule()
+    def claims(self) -> None:
+        before = {run.id: run for run in self.rows()}
+        run = claim(self.store, self.clock, "w", lease_seconds=60, model_id=self.model_id)
+        if run is None:
+            return
+        self.held.append(run)
+        # Freeing the lost leases may have given some of the others up: those are over.
+        others = [other for other in before.values() if other.id != run.id and other.state in UNFINISHED]
+        now = {other.id: other.state for other in self.rows()}
+        open_others = [other for other in others if now[other.id] in UNFINISHED]
+        if run.kind == "measure":
+            assert not any(other.kind == "read" for other in open_others)
+        if run.kind == "judge":
+            assert not any(
+                other.kind == "judge" and other.window_start_us < run.window_start_us for other in open_others
+            )
+            assert not any(
+                other.kind == "measure" and other.window_start_us == run.window_start_us
+                for other in open_others
+            )
+
+    @rule(data=st.data())
+    def finishes(self, data: st.DataObject) -> None:
+        if not self.held:
+            return
+        run = data.draw(st.sampled_from(self.held))
+        row = next(row for row in self.rows() if row.id == run.id)
+        mine = row.state == "running" and row.fence == run.fence
+        try:
+            done(self.store, self.clock, run)
+        except LeaseLost:
+            assert not mine
+        else:
+            assert mine
+            self.effects[(run.kind, run.window_start_us, run.revision)] += 1
+
+    @rule(data=st.data())
+    def fails(self, data: st.DataObject) -> None:
+        if not self.held:
+            return
+        run = data.draw(st.sampled_from(self.held))
+        try:
+            with self.store.write() as conn:
+                fail(conn, run, "no", self.clock.now_us())
+        except LeaseLost:
+            row = next(row for row in self.rows() if row.id == run.id)
+            assert (row.state, row.fence) != ("running", run.fence)
+
+    @rule(data=st.data())
+    def late_records_come(self, data: st.DataObject) -> None:
+        if self.windows:
+            hour = data.draw(st.integers(0, self.windows - 1))
+            with self.store.write() as conn:
+                revise(conn, self.model_id, [hour * HOUR], self.clock.now_us())
+
+    @rule(seconds=st.sampled_from([1, 30, 61, 700]))
+    def time_passes(self, seconds: int) -> None:
+        self.clock.advance(seconds)
+
+    @invariant()
+    def states_move_as_drawn(self) -> None:
+        allowed = {(source, target) for sources, target in MOVES.values() for source in sources}
+        allowed.add(("running", "running"))  # lost and claimed again in one step
+        now = {run.id: run.state for run in self.rows()}
+        for number, state in self.states.items():
+            assert state == now[number] or (state, now[number]) in allowed
+        self.states = dict(now)
+
+    @invariant()
+    def one_judge_at_a_time_and_no_effect_twice(self) -> None:
+        assert sum(run.kind == "judge" and run.state == "running" for run in self.rows()) <= 1
+        assert all(count == 1 for count in self.effects.values())
+
+    def teardown(self) -> None:
+        """Whatever happened, the work gets done in the end."""
+        for _ in range(20):
+            self.clock.advance(700)
+            while run := claim(self.store, self.clock, "w", model_id=self.model_id):
+                done(self.store, self.clock, run)
+                self.effects[(run.kind, run.window_start_us, run.revision)] += 1
+        current = [run for run in self.rows() if run.state != "superseded"]
+        assert all(run.state in {"succeeded", "dead"} for run in current)
+        for hour in range(self.windows):
+            here = sorted(
+                run.kind for run in current if run.window_start_us == hour * HOUR and run.kind != "read"
+            )
+            assert here == ["judge", "measure"]
+        assert all(count == 1 for count in self.effects.values())
+
+
+def test_no_window_is_lost_and_none_counts_twice(store: Store) -> None:
+    run_state_machine_as_test(
+        lambda: Machine(store),  # type: ignore[arg-type]  # a function is called like the class
+        settings=settings(
+            max_examples=8,
+            stateful_step_count=25,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_a_tick_that_raises_is_counted_and_the_next_one_comes() -> None:
+    came = threading.Event()
+    calls: list[int] = []
+
+    def breaks() -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            came.set()
+        raise RuntimeError("broken")
+
+    def failures() -> float:
+        return telemetry.REGISTRY.get_sample_value("driftglass_tick_failures_total", {"tick": "breaks"}) or 0
+
+    before = failures()
+    scheduler = jobs.Scheduler({"breaks": (0.05, breaks)})
+    scheduler.start()
+    assert came.wait(10)
+    scheduler.stop()
+    assert failures() - before == len(calls) >= 3
+
+
+def test_a_tick_never_runs_beside_itself() -> None:
+    gate, entered, side_by_side = threading.Event(), threading.Semaphore(0), []
+
+    def slow() -> None:
+        side_by_side.append(1)
+        assert len(side_by_side) == 1
+        entered.release()
+        gate.wait(10)
+        side_by_side.pop()
+
+    scheduler = jobs.Scheduler({"slow": (0.02, slow)})
+    scheduler.start()
+    assert entered.acquire(timeout=10)
+    assert not entered.acquire(timeout=0.2)
+    gate.set()
+    assert entered.acquire(timeout=10)
+    scheduler.stop()
+
+
+def test_what_does_not_tick_is_named() -> None:
+    now = [0.0]
+    busy: list[list[str]] = []
+
+    def work() -> None:
+        now[0] += 4000
+        busy.append(scheduler.stuck())
+
+    scheduler = jobs.Scheduler({"work": (5.0, work)}, monotonic=lambda: now[0])
+    assert scheduler.stuck() == []
+    now[0] = 74
+    assert scheduler.stuck() == []
+    now[0] = 76
+    assert scheduler.stuck() == ["work has not ticked for 76 s"]
+    scheduler.tick("work")
+    assert busy == [["work has been busy for 4000 s"]]
+    assert scheduler.stuck() == []
