@@ -127,7 +127,7 @@ class EvidentlyProcess:
             self._child = None
 
     def measure(self, requests: Sequence[Request]) -> list[Answer]:
-        """An answer for each request, in order; nothing is raised for what a request or the child does wrong."""
+        """An answer for each request, in order. Nothing that a request or the child does wrong is raised."""
         return [self._measure_one(request) for request in requests]
 
     def _measure_one(self, request: Request) -> Answer:
