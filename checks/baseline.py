@@ -31,6 +31,7 @@ from checks.expected import (
     observed,
     tally,
 )
+from checks.novelty import as_if_new
 from checks.scores import (
     LANES,
     NOTABLE,
@@ -48,6 +49,7 @@ from checks.scores import (
     finish,
     learn_null,
     raw_scores,
+    tempering,
 )
 from checks.seasons import Blocks, Calendar, Season, blocks, classes, missing, places
 from checks.series import Observations, Series
@@ -108,6 +110,7 @@ class Baseline:
     sums            Sums of float64[C, S] per cell of the week
     class_counts    per distribution series int64[classes, B]
     spread, null    how windows vary (see `scores`)
+    temper          float64[S, 4], how much the steps of each lane count (see `scores.tempering`)
     threshold       evidence in nats at which a series fires
     """
 
@@ -122,6 +125,7 @@ class Baseline:
     class_counts: Mapping[int, npt.NDArray[np.int64]]
     spread: Spread
     null: Null
+    temper: Floats
 
     @property
     def provisional(self) -> bool:
@@ -183,7 +187,7 @@ class Baseline:
         sums, null = self.sums, self.null
         parts: list[npt.NDArray[np.generic]] = [self.season.astype("<i1")]
         plain = (sums.windows, sums.n, sums.x, sums.within, self.spread.dispersion, self.spread.scale)
-        plain += (null.mean, null.up, null.down, null.edges, null.count)
+        plain += (null.mean, null.up, null.down, null.edges, null.count, null.typical_n, self.temper)
         parts += [np.ascontiguousarray(array, dtype="<f8") for array in plain]
         parts += [np.ascontiguousarray(self.class_counts[s], dtype="<i8") for s in sorted(self.class_counts)]
         return parts
@@ -215,9 +219,10 @@ class Baseline:
             threshold=head["threshold"],
             season=arrays[0],
             sums=Sums(*arrays[1:5]),
-            class_counts=dict(zip(head["distributions"], arrays[12:], strict=True)),
+            class_counts=dict(zip(head["distributions"], arrays[14:], strict=True)),
             spread=Spread(*arrays[5:7]),
-            null=Null(*arrays[7:12]),
+            null=Null(*arrays[7:13]),
+            temper=arrays[13],
         )
 
 
@@ -263,6 +268,7 @@ def fit_with_null(
     say = progress or _silent
     budget = budget or Budget()
     kinds, block = Kinds.of(obs.series), blocks(obs.start_us, calendar)
+    obs = as_if_new(obs, block)
     cell = places(obs.start_us, calendar).cell
     say("baseline: seasons", 0, 3)
     sums = tally(obs, kinds, cell, block, calendar.cells)
@@ -281,6 +287,7 @@ def fit_with_null(
         class_counts=_class_counts(obs, kinds, cell, learned.season, calendar),
         spread=learned.spread,
         null=learned.null,
+        temper=np.ones((len(obs.series), LANES)),
     )
     scores: Scores | None = None
     if learned.centre is None:
@@ -289,6 +296,8 @@ def fit_with_null(
     else:
         raw, centre = learned.raw, learned.centre
         scores = finish(obs, kinds, raw, centre, learned.spread, baseline.known, None)
+        baseline = replace(baseline, temper=tempering(scores.steps, calendar.slots - 1))
+        scores = replace(scores, steps=scores.steps * baseline.temper)
         threshold = find_threshold(_lanes(obs, scores, baseline), block, calendar.every_us, budget, seed)
     say("baseline: threshold", 3, 3)
     facts = replace(baseline.facts, extrapolated=threshold.extrapolated)
@@ -375,7 +384,7 @@ def _learn_without_blocks(
     dispersion[means] = PROVISIONAL_RHO * np.square(scale[means])
     zero, one = np.zeros((3, size)), np.ones((3, size))
     # Raw scores are z already, except for distributions, whose own null `score` takes from sampling alone.
-    null = Null(zero, one, one, np.full((2, size), np.inf), np.full(size, 1e9))
+    null = Null(zero, one, one, np.full((2, size), np.inf), np.full(size, 1e9), np.ones(size))
     raw = Raw(*(np.zeros(obs.n.shape) for _ in range(8)))
     return _Learned(season, Spread(dispersion, scale), null, raw, None)
 
@@ -428,10 +437,10 @@ def score(baseline: Baseline, obs: Observations, recent: Observations | None = N
     if current is not frozen:
         frozen_raw = raw_scores(obs, kinds, frozen, baseline.spread)
         moving = np.concatenate([kinds.volume, kinds.mean])
-        frozen_z = believed_z(raw, centre)
-        frozen_z[:, moving] = believed_z(frozen_raw, centre)[:, moving]
+        frozen_z = believed_z(raw, centre, kinds, obs.n)
+        frozen_z[:, moving] = believed_z(frozen_raw, centre, kinds, obs.n)[:, moving]
     scores = finish(obs, kinds, raw, centre, baseline.spread, baseline.known, frozen_z)
-    return replace(scores, status=_notable(scores, baseline))
+    return replace(scores, status=_notable(scores, baseline), steps=scores.steps * baseline.temper)
 
 
 def _notable(scores: Scores, baseline: Baseline) -> npt.NDArray[np.uint8]:

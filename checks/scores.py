@@ -30,12 +30,14 @@ JSD_EPSILON = 1e-6
 NOTABLE_Z = 3.0
 
 # No window adds more evidence than this, in nats: whatever happens in a single window, it takes two to fire.
-MAX_STEP = 8.0
+MAX_STEP = 6.0
 LANES = 4
 
 _TERCILES = 3
 _TERCILE_PRIOR = 30.0  # windows: a tercile of few windows is mostly the pooled null
 _MIN_DISPERSION = 1e-4
+_TEMPER_PRIOR = 100.0  # windows
+_LEAST_TEMPER = 0.05
 _MAX_DISPERSION = 0.5
 
 
@@ -217,23 +219,25 @@ def add_distribution(
 @dataclass(frozen=True)
 class Null:
     """What raw scores of reference windows were: mean, upward and downward spread float64[3, S] by tercile of n
-    (edges float64[2, S]), and how many independent windows stand behind them, float64[S]."""
+    (edges float64[2, S]), how many independent windows stand behind them, and their mean n, float64[S] each."""
 
     mean: Floats
     up: Floats
     down: Floats
     edges: Floats
     count: Floats
+    typical_n: Floats
 
 
 @dataclass(frozen=True)
 class Centre:
-    """The null of each window and series, float64[W, S] (count may be float64[S])."""
+    """The null of each window and series, float64[W, S]; count and typical_n float64[S] as in `Null`."""
 
     mean: Floats
     up: Floats
     down: Floats
     count: Floats
+    typical_n: Floats
 
 
 def learn_null(obs: Observations, kinds: Kinds, score: Floats, block: Blocks) -> tuple[Null, Centre]:
@@ -260,9 +264,10 @@ def learn_null(obs: Observations, kinds: Kinds, score: Floats, block: Blocks) ->
             np.add.at(sums[i, :, t], block.of, part * here)
     count = _independent(sums.sum(axis=2), block.count)
     mean, up, down = _moments(sums.sum(axis=1))
-    null = Null(mean + middle, up, down, edges, count)
+    typical_n = _masked_mean(obs.n, usable)
+    null = Null(mean + middle, up, down, edges, count, typical_n)
     shape = obs.n.shape
-    centre = Centre(np.zeros(shape), np.ones(shape), np.ones(shape), count)
+    centre = Centre(np.zeros(shape), np.ones(shape), np.ones(shape), count, typical_n)
     columns = np.arange(size)
     for k in range(block.count):
         mine = np.flatnonzero(block.of == k)
@@ -284,9 +289,8 @@ def usable_windows(obs: Observations, kinds: Kinds) -> Mask:
 def centre_of(null: Null, n: Floats) -> Centre:
     """The null that applies to windows of n float64[W, S] records."""
     tercile, columns = _tercile(n, null.edges), np.arange(n.shape[1])
-    return Centre(
-        null.mean[tercile, columns], null.up[tercile, columns], null.down[tercile, columns], null.count
-    )
+    mean, up, down = (part[tercile, columns] for part in (null.mean, null.up, null.down))
+    return Centre(mean, up, down, null.count, null.typical_n)
 
 
 def _tercile(n: Floats, edges: Floats) -> Ints:
@@ -331,13 +335,31 @@ def _independent(sums: Floats, blocks: int) -> Floats:
     return np.maximum(np.maximum(effective, np.minimum(blocks, total)), 2.0)
 
 
-def believed_z(raw: Raw, centre: Centre) -> Floats:
+def _sampling_z(raw: Raw, centre: Centre, kinds: Kinds, n: Floats) -> Floats:
+    """The sampling z, for distributions against as much chance as their windows have ever shown.
+
+    A timetable is more regular than independent draws: its JSD is e^mean < 1 of what chance gives. Of windows
+    thinned to a share f, the variance of the counts is 1 − f·(1 − e^mean) of the independent one, so a small
+    window gets (nearly) the whole of chance, and a loss of volume is no drift.
+    """
+    sampling = raw.sampling.copy()
+    d = kinds.distribution
+    kept = np.clip(n[:, d] / np.maximum(centre.typical_n[d], 1), 0, 1)
+    share = 1 - kept * (1 - np.exp(np.minimum(centre.mean[:, d], 0)))
+    chance = raw.expected[:, d] * share
+    shape = np.maximum(4 * raw.jsd_n[:, d] * raw.expected[:, d], 0.5)
+    sampling[:, d] = tails.gamma_z((raw.value[:, d] + JSD_EPSILON) / (chance + JSD_EPSILON), shape)
+    return sampling
+
+
+def believed_z(raw: Raw, centre: Centre, kinds: Kinds, n: Floats) -> Floats:
     """The z of the less surprised null; 0 where the two disagree on the side."""
+    sampling = _sampling_z(raw, centre, kinds, n)
     miss = raw.score - centre.mean
     t = miss / np.where(miss >= 0, centre.up, centre.down) / np.sqrt(1 + 1 / centre.count)
     between = tails.t_to_z(t, np.maximum(centre.count - 1, 1) * np.ones_like(t))
-    agree = np.sign(between) == np.sign(raw.sampling)
-    smaller = np.where(np.abs(between) < np.abs(raw.sampling), between, raw.sampling)
+    agree = np.sign(between) == np.sign(sampling)
+    smaller = np.where(np.abs(between) < np.abs(sampling), between, sampling)
     return np.where(agree, smaller, 0.0)
 
 
@@ -350,7 +372,7 @@ def finish(
     """Scores from raw ones and their null. `known` bool[S]: series that the reference says anything of."""
     sound = np.isfinite(obs.n) & np.isfinite(obs.x) & np.isfinite(obs.xx) & (obs.n >= 0)
     usable = usable_windows(obs, kinds) & known
-    z = np.where(usable, believed_z(raw, centre), np.nan)
+    z = np.where(usable, believed_z(raw, centre, kinds, obs.n), np.nan)
     status = np.full(z.shape, OK, dtype=np.uint8)
     status[~usable] = INSUFFICIENT
     status[:, ~known] = LEARNING
@@ -400,6 +422,30 @@ def steps_of(kinds: Kinds, raw: Raw, z: Floats, centre: Centre, two_sided: Mask)
     steps[:, ~two_sided, 3] = 0.0
     steps[np.isnan(z)] = 0.0
     return np.clip(steps, -MAX_STEP, MAX_STEP)
+
+
+def tempering(steps: Floats, lags: int) -> Floats:
+    """float64[S, 4], in (0, 1]: what to multiply the steps float64[W, S, 4] of reference windows by, so that the
+    height that a lane reaches has the tail e^-height that evidence in nats has.
+
+    A sum of steps with drift −m and long-run variance σ² passes h with chance about e^(−2m/σ²·h) (Lundberg's
+    bound, Brownian limit): 2m/σ² is 1 for log-likelihood ratios of independent windows, and less where windows
+    resemble the ones before them. σ² is Bartlett's estimate over `lags` windows (Newey and West 1987), shrunk
+    towards independence. Lags reach over a day: what lasts longer shows in too few blocks to be told per series,
+    and is left to the bootstrap of whole blocks.
+    """
+    present = steps != 0
+    count = np.maximum(present.sum(axis=0), 1)
+    drift = -steps.sum(axis=0) / count
+    miss = np.where(present, steps + drift, 0.0)
+    variance = np.square(miss).sum(axis=0) / count
+    for lag in range(1, lags + 1):
+        together = (miss[lag:] * miss[:-lag]).sum(axis=0) / count
+        variance = variance + 2 * (1 - lag / (lags + 1)) * together
+    exact = 2 * np.maximum(drift, 0)
+    shrunk = (count * np.maximum(variance, 0) + _TEMPER_PRIOR * exact) / (count + _TEMPER_PRIOR)
+    factor = np.where(shrunk > 0, exact / np.maximum(shrunk, 1e-300), 1.0)
+    return np.clip(factor, _LEAST_TEMPER, 1.0)
 
 
 def _measured(obs: Observations, kinds: Kinds, raw: Raw, sound: Mask) -> tuple[Floats, Floats, Floats]:
