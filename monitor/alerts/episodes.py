@@ -52,6 +52,13 @@ class FamilyAbsent:
 
 
 @dataclass(frozen=True, slots=True)
+class Released:
+    """A break that explained the episode is over and it breaches still: now it counts as news."""
+
+    window_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """Something that became of an episode in this window. `event` is what people are told, None if they are
     not.
@@ -60,7 +67,7 @@ class Change:
     episode_id: int
     family: str
     event: message.Event | None
-    effect: Effect
+    effect: Effect | Released
     previous_severity: Severity | None = None
 
 
@@ -146,10 +153,8 @@ class _Writer:
             if state.last_us == self.window_us:
                 self._grow(episode_id, finding, held, state)
                 if held.inhibited_by is not None and self._released(episode_id, held.inhibited_by):
-                    opened = Opened(
-                        self.window_us, state.since_us or self.window_us, _severity(state.severity)
-                    )
-                    changes.append(Change(episode_id, finding.family, "opened", opened))
+                    released = Released(self.window_us)
+                    changes.append(Change(episode_id, finding.family, "opened", released))
                     held = replace(held, inhibited_by=None)
             changes += [self._follow(episode_id, finding.family, held, effect) for effect in effects]
         if episode_id is not None and state.last_us == self.window_us:
@@ -228,11 +233,6 @@ class _Writer:
 
     def _event(self, episode_id: int, event: str, detail: dict[str, object]) -> None:
         store.add_event(self.conn, episode_id, self.window_us, event, detail, self.now_us)
-
-
-def was_inhibited(conn: Connection, episode_id: int) -> bool:
-    """Whether an open break ever explained this episode."""
-    return store.had_event(conn, episode_id, "inhibited")
 
 
 def _observed(finding: FamilyFinding, window_us: int) -> Observed:

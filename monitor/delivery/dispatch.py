@@ -13,12 +13,12 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from sqlalchemy import Connection
 
 from monitor.alerts.message import iso
 from monitor.alerts.notify import subject_of, type_of
+from monitor.clock import Clock
 from monitor.delivery.channels.alertmanager import RESEND_US, AlertmanagerChannel
 from monitor.delivery.channels.base import Channel
 from monitor.delivery.post import TOTAL_SECONDS
@@ -29,19 +29,12 @@ from monitor.store.engine import Store
 log = logging.getLogger(__name__)
 
 LEASE_US = int(3 * TOTAL_SECONDS * 1e6)
-# At most a minute between attempts for the first hour and a half, so that the end of an outage is noticed; then
-# a quarter of an hour.
+# At most a minute between attempts for the first hour and a half, so that the end of an outage is noticed;
+# then a quarter of an hour.
 _SOON_SECONDS, _SOON_ATTEMPTS = 60.0, 120
 _LATE_SECONDS = 900.0
 MAX_ATTEMPTS = 520  # three days and a little, with the average spread
 _MAX_RETRY_AFTER_SECONDS = 3600.0
-
-
-class Clock(Protocol):
-    """The part of `monitor.clock.Clock` that is needed here."""
-
-    def now_us(self) -> int:
-        """Microseconds UTC."""
 
 
 @dataclass(frozen=True, slots=True)

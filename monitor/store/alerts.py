@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, select
+from sqlalchemy import Connection, Row, and_, select
 
 from monitor.errors import NotFound
 from monitor.store.tables import alerts, episode_events, episodes, evidence, models
@@ -207,12 +207,6 @@ def events(conn: Connection, episode_id: int) -> list[EventRow]:
         EventRow(row.id, row.window_start_us, row.event, json.loads(row.detail), row.at_us)
         for row in conn.execute(query)
     ]
-
-
-def had_event(conn: Connection, episode_id: int, event: str) -> bool:
-    """Whether an episode's history holds such an event."""
-    found = exists().where(episode_events.c.episode_id == episode_id, episode_events.c.event == event)
-    return bool(conn.execute(select(found)).scalar_one())
 
 
 def evidence_of(conn: Connection, episode_id: int, limit: int = 50) -> list[EvidenceRow]:

@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 
 from monitor.alerts.attributes import Attributes, Example
-from monitor.alerts.episodes import Change, FamilyAbsent, FamilyFinding, record
+from monitor.alerts.episodes import Change, FamilyAbsent, FamilyFinding, Released, record
 from monitor.alerts.message import Notification
 from monitor.alerts.notify import announce
-from monitor.alerts.state import Absent, Opened, Updated
+from monitor.alerts.state import Absent, Updated
 from monitor.errors import NotFound
 from monitor.store import alerts, listing, outbox
 from monitor.store.engine import Store
@@ -146,7 +146,7 @@ def test_a_drift_that_outlives_its_break_is_told_then(store: Store) -> None:
         assert told(judge(store, window, calm("encoding"), breach("vocabulary", 0))) == []
     changes = judge(store, 3, calm("encoding"), breach("vocabulary", 0))
     assert told(changes) == [("encoding", "resolved"), ("vocabulary", "opened")]
-    assert isinstance(changes[1].effect, Opened)
+    assert changes[1].effect == Released(3 * HOUR)
     assert episodes(store)[1].inhibited_by is None
     assert history(store, episodes(store)[1].id)[-1] == "released"
     assert told(judge(store, 4, calm("encoding"), breach("vocabulary", 0))) == []
