@@ -1,0 +1,165 @@
+"""A finding in plain words: what changed, how big that is against normal, since when and in which traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from checks.attribution import Share, segments
+from checks.series import ALL, Series
+
+if TYPE_CHECKING:
+    from checks.baseline import Baseline
+    from checks.decision import Finding, Named
+
+__all__ = ["Share", "segments", "sentences"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))
+_OTHERS_NAMED = 3
+
+Words = Callable[[Series], str]
+
+# What a rate counts, as the subject of "… went from 1 % to 3 % of messages".
+_RATE: dict[str, Words] = {
+    "encoding_rate": lambda s: f"messages with {s.term.replace('_', ' ')} in `{s.column}`",
+    "evasion_rate": lambda s: f"messages with {s.term.replace('_', ' ')} in `{s.column}`",
+    "language_share": lambda s: f"messages in {s.term} in `{s.column}`",
+    "mixed_rate": lambda s: f"messages that mix languages in `{s.column}`",
+    "pair_rate": lambda s: f"messages that mix {s.term.replace('+', ' and ')} in `{s.column}`",
+    "new_pair_rate": lambda s: f"messages that mix languages never seen together before in `{s.column}`",
+    "unknown_word_rate": lambda s: f"messages with a word the reference does not know in `{s.column}`",
+    "duplicate_text_rate": lambda s: f"repeated messages in `{s.column}`",
+    "duplicate_id_rate": lambda _: "records that came twice",
+    "class_share": lambda s: f"answers “{s.term}” in `{s.column}`",
+    "segment_share": lambda s: f"records of {s.segment}",
+    "unseen_rate": lambda s: f"values of `{s.column}` that the reference does not know",
+    "null_rate": lambda s: f"missing values of `{s.column}`",
+    "type_failure_rate": lambda s: f"values of `{s.column}` of the wrong type",
+    "non_finite_rate": lambda s: f"values of `{s.column}` that are no finite number",
+    "out_of_range_rate": lambda s: f"values of `{s.column}` outside its declared range",
+    "slo_miss_rate": lambda s: f"requests over the objective of `{s.column}`",
+}
+
+
+def sentences(
+    finding: Finding,
+    shares: Sequence[Share],
+    baseline: Baseline,
+    timezone: str,
+    terms: Sequence[str] = (),
+) -> tuple[str, str, str]:
+    """Three sentences from computed facts; `terms` are new words to show where the vocabulary moved.
+
+    A finding of hard breaks alone says their messages. Raises ValueError for a finding with neither.
+    """
+    if not finding.named and not finding.hard:
+        raise ValueError(f"the finding of {finding.family} names nothing: there is nothing to explain")
+    return (_what(finding, baseline, terms), _how_big(finding, baseline), _where(finding, shares, timezone))
+
+
+def _what(finding: Finding, baseline: Baseline, terms: Sequence[str]) -> str:
+    if not finding.named:
+        said = _capital("; ".join(dict.fromkeys(one.message for one in finding.hard)))
+        return said if said.endswith(".") else said + "."
+    lead = finding.named[0]
+    said = _moved(lead, baseline.series[lead.series])
+    if terms:
+        said += ", among the new words " + ", ".join(f"“{term}”" for term in terms)
+    others = [baseline.series[one.series] for one in finding.named[1:]]
+    if others:
+        names = ", ".join(_subject(one) for one in others[:_OTHERS_NAMED])
+        rest = len(others) - _OTHERS_NAMED
+        said += f"; so did {names}" + (f" and {rest} more" if rest > 0 else "")
+    if finding.hard:
+        said += "; besides, " + "; ".join(one.message for one in finding.hard)
+    return _capital(said) + "."
+
+
+def _moved(named: Named, series: Series) -> str:
+    value, expected = named.value, named.expected
+    if series.kind == "volume":
+        return f"{_subject(series)} went from about {expected:,.0f} to {value:,.0f} a window"
+    if series.kind == "rate":
+        return f"{_subject(series)} went from {_percent(expected)} to {_percent(value)}"
+    if series.kind == "mean":
+        return f"{_subject(series)} went from {_number(expected)} to {_number(value)}"
+    return f"{_subject(series)} moved"
+
+
+def _subject(series: Series) -> str:
+    part = f" of {series.segment}" if series.segment != ALL and series.metric != "segment_share" else ""
+    term = f"{series.term} of " if series.term else ""
+    if series.kind == "volume":
+        return f"records{part}"
+    if series.kind == "rate":
+        words = _RATE.get(series.metric)
+        return (words(series) if words else f"`{series.name}`") + part
+    if series.kind == "mean":
+        return f"the mean {term}`{series.column}`{part}"
+    return f"the distribution of {term}`{series.column}`{part}"
+
+
+def _how_big(finding: Finding, baseline: Baseline) -> str:
+    if not finding.named:
+        return "This breaks what the data must be like, so one window is enough to say it."
+    lead = finding.named[0]
+    series = baseline.series[lead.series]
+    certainty = f"the evidence since then is {lead.weight:.0f} where {baseline.threshold:.0f} is an alarm"
+    facts = baseline.facts
+    if facts.provisional:
+        certainty += ", provisionally: the reference has too few days to know how much is normal"
+    elif facts.extrapolated:
+        certainty += f" (extrapolated from {facts.blocks} {facts.block}s of reference)"
+    said = f"{_size(lead, series)}; {certainty}"
+    if facts.missing:
+        said += "; mind that there is " + " and ".join(facts.missing)
+    return _capital(said) + "."
+
+
+def _size(named: Named, series: Series) -> str:
+    if series.kind == "volume":
+        return f"that is {abs(named.effect):.0%} {'more' if named.effect > 0 else 'less'} than normal for these hours"
+    if series.kind == "mean":
+        side = "above" if named.effect > 0 else "below"
+        return f"that is {abs(named.effect):.2g} standard deviations of single values {side} normal"
+    if series.kind == "distribution":
+        usual = max(named.expected, 1e-12)
+        return f"it lies {named.value / usual:.1f} times as far from the reference as windows of this size normally do"
+    points = f"{abs(named.effect) * 100:.2g} points {'above' if named.effect > 0 else 'below'} normal"
+    if named.effect > 0 and named.expected > 0 and named.value / named.expected >= 2:
+        return f"that is {points}, {_times(named.value / named.expected)} the usual share"
+    return f"that is {points}"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.1f} times" if ratio < 10 else f"{ratio:,.0f} times" if ratio < 1_000 else "over 1,000 times"
+
+
+def _where(finding: Finding, shares: Sequence[Share], timezone: str) -> str:
+    since = "It began in this window" if finding.since_us is None else f"It began about {_at(finding.since_us, timezone)}"
+    if not shares:
+        return f"{since}; no segment carries it alone."
+    carried = ", ".join(f"{share.segment} ({min(share.share, 1.0):.0%} of the change)" for share in shares[:3])
+    return f"{since}; most of it comes from {carried}."
+
+
+def _at(us: int, timezone: str) -> str:
+    local = (_EPOCH + timedelta(microseconds=us)).astimezone(ZoneInfo(timezone))
+    return f"{local:%A} {local.day} {local:%B %Y %H:%M} ({timezone})"
+
+
+def _percent(share: float) -> str:
+    if share == 0:
+        return "0 %"
+    percent = share * 100
+    return f"{percent:.0f} %" if percent >= 10 else f"{percent:.1f} %" if percent >= 0.1 else "under 0.1 %"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3g}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
