@@ -19,12 +19,12 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         "monitor." + room
         for room in (
-            "errors clock settings windows privacy contract sources conform router sampling store evidently telemetry"
+            "errors clock settings progress windows privacy contract sources conform router sampling store evidently telemetry watched"
         ).split()
     ),
-    frozenset("monitor." + room for room in "jobs evaluate learning reading episodes alerts delivery retraining reports web".split()),
+    frozenset("monitor." + room for room in "jobs evaluate pipeline recent findings learning reading alerts delivery retraining reports web".split()),
     frozenset({"monitor.app"}),
-    frozenset("monitor." + room for room in "worker service api demo cli".split()),
+    frozenset("monitor." + room for room in "worker service api demo commands cli".split()),
 )
 
 PURE = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 import anyio.to_thread
 from fastapi import FastAPI
@@ -15,10 +14,8 @@ from monitor.api import alerts, models, openapi, pages, probes, problems, trigge
 from monitor.api.context import Context, Ticking
 from monitor.api.edge import Edge
 from monitor.api.metrics import State
+from monitor.clock import Clock
 from monitor.store.engine import POOL_SIZE, Store
-
-if TYPE_CHECKING:
-    from monitor.clock import Clock
 
 # Nothing that is sent here today is longer than a callback.
 BODY_BYTES = 256 * 1024

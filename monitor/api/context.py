@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, TypeVar, cast
+from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
@@ -12,12 +12,10 @@ from sqlalchemy import Connection, RowMapping
 
 from monitor.api import schemas
 from monitor.api.inputs import cursor_of
+from monitor.clock import Clock
 from monitor.errors import NotFound
 from monitor.store import listing
 from monitor.store.engine import Store
-
-if TYPE_CHECKING:
-    from monitor.clock import Clock
 
 # What does not tick as it should, a line each; none when all is well. Runs on the event loop: be quick.
 Ticking = Callable[[], Sequence[str]]

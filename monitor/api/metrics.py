@@ -10,20 +10,17 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection, and_, func, select
 
 import monitor
+from monitor.clock import Clock
 from monitor.errors import DependencyUnavailable, UsageError
 from monitor.store import listing, outbox
 from monitor.store import tables as t
 from monitor.store.engine import Store
-
-if TYPE_CHECKING:
-    from monitor.clock import Clock
 
 CACHE_SECONDS = 5.0
 MAX_SERIES = 500

@@ -7,6 +7,7 @@ import logging
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import false, update
+from sqlalchemy.exc import DBAPIError
 
 from monitor import telemetry
 from monitor.api import schemas
@@ -33,7 +34,7 @@ def readyz(served: Served) -> schemas.Status:
     """Whether requests can be served: the store takes writes, and its tables are of this version."""
     try:
         _probe(served)
-    except (DependencyUnavailable, UsageError) as error:
+    except (DependencyUnavailable, UsageError, DBAPIError) as error:
         log.warning("not ready: %s", error)
         raise Problem(503, "the store takes no writes", {"Retry-After": "5"}) from error
     if served.store.current() != served.store.head():

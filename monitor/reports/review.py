@@ -117,7 +117,7 @@ class Review:
         models = f"{len(self.models)} model{'' if len(self.models) == 1 else 's'}"
         if not waiting:
             return f"{models} · nothing needs a decision"
-        return f"{models} · {waiting} need{'s' if waiting == 1 else ''} a decision"
+        return f"{models} · {waiting}\N{NO-BREAK SPACE}need{'s' if waiting == 1 else ''} a decision"
 
 
 def gather(conn: Connection, week: Week, now_us: int) -> Review:
@@ -149,6 +149,7 @@ def gather(conn: Connection, week: Week, now_us: int) -> Review:
         for row in listing.triggers(conn, limit=MAX_EPISODES).rows
         if week.from_us <= row["created_us"] < week.to_us
     ]
+    models.sort(key=lambda view: (not view.decision, view.name))
     ordered = tuple(view for _, view in sorted(episodes, key=lambda pair: pair[0]))
     return Review(week, now_us, tuple(models), ordered, tuple(made), found.after is not None)
 

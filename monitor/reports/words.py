@@ -124,7 +124,7 @@ def sized(moved: Moved) -> str:
         if ratio >= 2:
             text += f", {ratio:.2g} times as much"
         elif ratio <= 0.5:
-            text += f", {ratio:.0%} of it"
+            text += f", {number(ratio, 'share')} of it"
     return text
 
 
@@ -148,11 +148,11 @@ def paragraph(
     inhibited_by: str | None,
 ) -> str:
     """One plain paragraph: what changed, how big against normal, since when, in which traffic, what to do."""
-    said = [plain(message, 200).rstrip(".") + "." for message in attributes.hard[:2]]
+    said = [_sentence(plain(message, 200)) for message in attributes.hard[:2]]
     if attributes.moved:
         first = attributes.moved[0]
         name = called(first.metric, first.column, first.segment, first.term)
-        said.append(f"{name[:1].upper()}{name[1:]}: {sized(first)}.")
+        said.append(_sentence(f"{name}: {sized(first)}"))
         others = len(attributes.moved) - 1
         if others:
             said.append(f"{others} other series move{'s' if others == 1 else ''} with it.")
@@ -164,7 +164,7 @@ def paragraph(
         said += [plain(sentence, 300) for sentence in attributes.sentences[:3]]
     elif attributes.segments:
         share = attributes.segments[0]
-        said.append(f"{plain(share.segment, 60)} carries {share.share:.0%} of it.")
+        said.append(f"{plain(share.segment, 60)} carries {number(share.share, 'share')} of it.")
     elif attributes.moved:
         said.append("No part of the traffic stands out.")
     if inhibited_by is not None:
@@ -172,3 +172,7 @@ def paragraph(
     elif closed_us is None:
         said.append(_TODO.get(family, "Look at the examples."))
     return " ".join(said)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."

@@ -123,10 +123,10 @@ def open_source(contract: Contract, base_path: Path) -> Source:
     if isinstance(contract.source, FilesSource):
         from monitor.sources.files import Files
 
-        return Files(contract, base_path)
+        return Files(contract.source, base_path, wanted_columns(contract))
     from monitor.sources.sql import Sql
 
-    return Sql(contract, base_path)
+    return Sql(contract.source, base_path, contract.zone, wanted_columns(contract))
 
 
 def wanted_columns(contract: Contract) -> dict[str, str]:

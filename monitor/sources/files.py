@@ -10,7 +10,7 @@ import gzip
 import os
 import time
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -22,7 +22,7 @@ import fsspec
 import numpy as np
 import pyarrow as pa
 
-from monitor.contract import Contract, FilesSource
+from monitor.contract import FilesSource
 from monitor.errors import DependencyUnavailable, SourceError
 from monitor.sources import (
     EVIDENCE_BYTES,
@@ -35,7 +35,6 @@ from monitor.sources import (
     json_pages,
     lines,
     parquet_pages,
-    wanted_columns,
 )
 
 if TYPE_CHECKING:
@@ -43,6 +42,10 @@ if TYPE_CHECKING:
 
 # The bytes at either end of what was read that must be the same for a file to count as grown.
 _CHECKED = 65_536
+# How much of the end of a file a first look reads.
+_LOOK_BYTES = 1 << 18
+_UNZIPPED = 4  # a guess at how much text grows when it is unpacked
+_DAMAGE = (pa.ArrowInvalid, zlib.error, EOFError, gzip.BadGzipFile, SourceError, OSError)
 # A file that has not changed for so long will not finish its last line any more.
 _QUIET_SECONDS = 3_600
 
@@ -110,13 +113,21 @@ class _File:
 
 
 class Files:
-    """The files of one contract. `now` is the clock of the file system (seconds), not of the records."""
+    """Files with the columns `wanted` (see `wanted_columns`), or with all they have if it is empty.
 
-    def __init__(self, contract: Contract, base_path: Path, now: Any = time.time) -> None:
-        assert isinstance(contract.source, FilesSource)
-        self.source = contract.source
+    `now` is the clock of the file system (seconds), not of the records.
+    """
+
+    def __init__(
+        self,
+        source: FilesSource,
+        base_path: Path,
+        wanted: Mapping[str, str],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.source = source
         self.base_path = base_path
-        self.wanted: Mapping[str, str] = wanted_columns(contract)
+        self.wanted = wanted
         self.now = now
 
     def read(self, position: dict[str, Any] | None, known: Collection[Known]) -> Iterator[Page]:
@@ -140,12 +151,38 @@ class Files:
         """None: files cannot say how many records they hold of a span."""
         return None
 
-    def head(self, pages: int = 1) -> Iterator[Page]:
-        """The first pages of the first and of the last file, for a look at the data."""
+    def look(self) -> tuple[list[pa.Table], int]:
+        """The first records and the last ones with all their columns, and about how many there are in all.
+
+        Raises SourceError where there is no file, or one that cannot be read.
+        """
         fs, found = self._list()
-        for file in {file.name: file for file in (found[:1] + found[-1:])}.values():
-            for page, _ in zip(self._pages(fs, file, None), range(pages), strict=False):
-                yield page
+        if not found:
+            raise SourceError(f"{self.source.path}: matches no file")
+        first, rows = self._look(fs, found[0], at_end=False)
+        tables = [first]
+        if len(found) > 1 or rows > first.num_rows:
+            tables.append(self._look(fs, found[-1], at_end=True)[0])
+        return tables, rows * sum(file.size for file in found) // max(1, found[0].size)
+
+    def _look(self, fs: Any, file: _File, *, at_end: bool) -> tuple[pa.Table, int]:
+        """Records of one end of a file, and about how many it holds."""
+        try:
+            with _opened(fs, file) as stream:
+                start = Mark(file.stat)
+                if file.format == "parquet":
+                    return parquet_pages.look(stream, at_end=at_end)
+                if at_end and file.can_grow and file.size > _LOOK_BYTES:
+                    # From a line end on; a record that spans it is one bad line.
+                    stream.seek(file.size - _LOOK_BYTES)
+                    skipped = stream.read(_LOOK_BYTES).find(b"\n") + 1
+                    start = Mark(file.stat, file.size - _LOOK_BYTES + skipped)
+                chunk = next(self._chunks(stream, file, start), _nothing(1))
+        except _DAMAGE as error:
+            raise SourceError(f"{file.name}: {_reason(error)}") from error
+        size = file.size * (_UNZIPPED if file.zipped else 1)
+        rows = len(chunk.rows) * size // chunk.end if chunk.end else 0
+        return pa.table(chunk.columns), max(len(chunk.rows), rows if chunk.end < file.size else 0)
 
     def _list(self) -> tuple[Any, list[_File]]:
         path = self.source.path
@@ -202,10 +239,10 @@ class Files:
     def _pages(self, fs: Any, file: _File, mark: Mark | None) -> Iterator[Page]:
         """The pages of one file; the last carries its manifest entry, failed if the file is damaged."""
         records = 0
+        held: Page | None = None
         try:
             with _opened(fs, file) as stream:
                 start = self._resume(stream, file, mark)
-                held: Page | None = None
                 end, row = start.end, start.row
                 for chunk in self._chunks(stream, file, start):
                     if held is not None:
@@ -214,8 +251,9 @@ class Files:
                     records += len(chunk.rows)
                     end, row = max(end, chunk.end), chunk.next_row
                 done = self._mark(stream, file, end, row)
-        except (pa.ArrowInvalid, zlib.error, EOFError, gzip.BadGzipFile, SourceError, OSError) as error:
-            yield from filter(None, [held] if "held" in locals() else [])
+        except _DAMAGE as error:
+            if held is not None:
+                yield held
             yield self._failed(file, records, error)
             return
         fact = FileFact(file.name, end if file.can_grow else file.size, done.etag, "read", records)
@@ -227,7 +265,9 @@ class Files:
             return
         leave = file.can_grow and not self._is_quiet(file)
         if file.format == "jsonl":
-            yield from json_pages.chunks(lines.blocks(stream, start.end), self.wanted, start.row, leave=leave)
+            stream.seek(start.end)
+            blocks = lines.blocks(stream, start.end)
+            yield from json_pages.chunks(blocks, self.wanted, start.row, leave=leave)
             return
         yield from self._csv_chunks(stream, file, start, leave)
 
@@ -245,7 +285,8 @@ class Files:
         else:
             rest = lines.Block(first.data[header.bytes :], header.bytes, first.last)
             blocks, line = chain([rest], blocks), header.lines + 1
-        yield from csv_pages.chunks(blocks, header.names, list(self.wanted), delimiter, line, leave=leave)
+        wanted = list(self.wanted) or header.names
+        yield from csv_pages.chunks(blocks, header.names, wanted, delimiter, line, leave=leave)
 
     def _resume(self, stream: IO[bytes], file: _File, mark: Mark | None) -> Mark:
         """Where to start: at the end of the last reading if the file only grew, else at the beginning."""

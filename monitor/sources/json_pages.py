@@ -23,8 +23,8 @@ SHOWN = 100
 def chunks(blocks: Iterator[Block], wanted: Mapping[str, str], line: int, *, leave: bool) -> Iterator[Chunk]:
     """Chunks of up to PAGE_ROWS records; a name that a record does not have is null in it.
 
-    `wanted` maps names to kinds (see `cells.column`), `line` is the number of the first line. With `leave`, a
-    last line without an end that is no JSON is left for a later time.
+    `wanted` maps names to kinds (see `cells.column`); empty is every name, as a "key". `line` is the number
+    of the first line. With `leave`, a last line without an end that is no JSON is left for a later time.
     """
     gathered = _Gathered(wanted)
     for block in blocks:
@@ -47,7 +47,8 @@ class _Gathered:
     """Records until they fill a chunk."""
 
     def __init__(self, wanted: Mapping[str, str]) -> None:
-        self.wanted = wanted
+        self.wanted = dict(wanted)
+        self.everything = not wanted
         self._clear()
 
     def _clear(self) -> None:
@@ -75,6 +76,10 @@ class _Gathered:
             return
         self.rows.append(line)
         self.bytes += len(raw)
+        if self.everything:
+            for name in [name for name in record if name not in self.values]:
+                self.wanted[name] = "key"
+                self.values[name] = [None] * (len(self.rows) - 1)
         for name, values in self.values.items():
             values.append(record.get(name))
 

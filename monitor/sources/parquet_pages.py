@@ -16,13 +16,15 @@ from monitor.sources.lines import Chunk
 def chunks(stream: IO[bytes] | str, wanted: Mapping[str, str]) -> Iterator[Chunk]:
     """Chunks of up to PAGE_ROWS records. `stream` is an open file, or the path of a local one.
 
-    Columns of kind "category" come as dictionaries, as they are stored. Raises pa.ArrowInvalid or OSError
-    where the file is damaged.
+    `wanted` maps names to kinds; empty is every column. Columns of kind "category" come as dictionaries, as
+    they are stored. Raises pa.ArrowInvalid or OSError where the file is damaged.
     """
     with pyarrow.parquet.ParquetFile(stream) as plain:
         schema, facts = plain.schema_arrow, plain.metadata
-        present = [name for name in wanted if name in schema.names]
-        coded = [name for name in present if wanted[name] == "category" and _is_word(schema.field(name).type)]
+        present = [name for name in wanted or schema.names if name in schema.names]
+        coded = [
+            name for name in present if wanted.get(name) == "category" and _is_word(schema.field(name).type)
+        ]
         if not coded:
             yield from _batches(plain, facts, present)
             return
@@ -30,6 +32,15 @@ def chunks(stream: IO[bytes] | str, wanted: Mapping[str, str]) -> Iterator[Chunk
         stream.seek(0)
     with pyarrow.parquet.ParquetFile(stream, read_dictionary=coded) as file:
         yield from _batches(file, facts, present)
+
+
+def look(stream: IO[bytes], *, at_end: bool) -> tuple[pa.Table, int]:
+    """The first records (or those of the last row group) with all columns, and how many records there are."""
+    with pyarrow.parquet.ParquetFile(stream) as file:
+        groups = [file.num_row_groups - 1] if at_end and file.num_row_groups else None
+        batch = next(file.iter_batches(batch_size=_batch_size(file.metadata), row_groups=groups), None)
+        table = file.schema_arrow.empty_table() if batch is None else pa.Table.from_batches([batch])
+        return table, file.metadata.num_rows
 
 
 def _batches(

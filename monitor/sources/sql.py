@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from hashlib import blake2b
 from pathlib import Path
@@ -29,6 +30,7 @@ from sqlalchemy import (
     create_engine,
     event,
     func,
+    inspect,
     or_,
     select,
     table,
@@ -38,9 +40,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
-from monitor.contract import Contract, SqlSource, resolve_secret
+from monitor.contract import SqlSource, resolve_secret
 from monitor.errors import DependencyUnavailable, SourceError
-from monitor.sources import PAGE_ROWS, Known, Page, Reject, cells, wanted_columns
+from monitor.sources import PAGE_ROWS, Known, Page, Reject, cells
 from monitor.sources.times import unit_us
 
 # Rows per question: the rows of a page stand in memory as Python values, at some hundred bytes a cell.
@@ -51,14 +53,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Sql:
-    """The table or query of one contract."""
+    """The table or query of a source, with the columns `wanted` (see `wanted_columns`).
 
-    def __init__(self, contract: Contract, base_path: Path) -> None:
-        assert isinstance(contract.source, SqlSource)
-        self.source = contract.source
-        self.zone = contract.zone
+    `zone` is that of times without one; a relative path of an SQLite file starts at `base_path`.
+    """
+
+    def __init__(self, source: SqlSource, base_path: Path, zone: tzinfo, wanted: Mapping[str, str]) -> None:
+        self.source = source
+        self.zone = zone
         self.base_path = base_path
-        self.wanted: Mapping[str, str] = wanted_columns(contract)
+        self.wanted = wanted
         self.name = self.source.table or "query"
         self.key = self.source.ingested or self.source.time
 
@@ -69,7 +73,7 @@ class Sql:
         None}.
         """
         place = dict(position or {"after": None, "timeless": None})
-        with self._connect() as connection:
+        with self.connect() as connection:
             rows = _Rows(connection, self)
             yield from self._timeless(rows, place)
             while True:
@@ -86,7 +90,7 @@ class Sql:
 
     def reread(self, start_us: int, end_us: int) -> Iterator[Page]:
         """Pages of all rows with an event time in [start_us, end_us); they carry no position."""
-        with self._connect() as connection:
+        with self.connect() as connection:
             rows = _Rows(connection, self)
             span = rows.span(start_us, end_us)
             if span is None:
@@ -105,7 +109,7 @@ class Sql:
 
     def count(self, start_us: int, end_us: int) -> int | None:
         """Rows with an event time in [start_us, end_us); None if the time is text that does not sort so."""
-        with self._connect() as connection:
+        with self.connect() as connection:
             rows = _Rows(connection, self)
             span = rows.span(start_us, end_us)
             if span is None:
@@ -155,7 +159,8 @@ class Sql:
         )
 
     @contextmanager
-    def _connect(self) -> Iterator[Connection]:
+    def connect(self) -> Iterator[Connection]:
+        """A read-only connection; what goes wrong in it is a SourceError, or DependencyUnavailable."""
         engine = self._engine()
         try:
             with engine.connect() as connection:
@@ -262,6 +267,49 @@ class _Rows:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A first look at a table: some rows with all columns, how many there are, and the primary key if it is one column."""
+
+    table: pa.Table
+    rows: int
+    key: str | None
+
+
+def look(url: URL, name: str, newest_by: str | None = None) -> Look:
+    """The first rows of a table, or with `newest_by` the oldest and the newest by that column.
+
+    Raises SourceError for a table that is not there, and names those that are.
+    """
+    source = SqlSource(url=url.render_as_string(hide_password=False), table=name or "-", id="-", time="-")
+    sql = Sql(source, Path.cwd(), UTC, {})
+    with sql.connect() as connection:
+        known = inspect(connection)
+        schema, _, bare = name.rpartition(".")
+        names = [*known.get_table_names(schema or None), *known.get_view_names(schema or None)]
+        if bare not in names:
+            raise SourceError(
+                f"name a table: {url.render_as_string()}#TABLE; there are {', '.join(names) or 'none'}"
+            )
+        origin = table(bare, schema=schema or None)
+        every = select(text("*")).select_from(origin)
+        if newest_by is None:
+            found = connection.execute(every.limit(ROWS))
+            rows = [dict(row) for row in found.mappings()]
+        else:
+            by: ColumnElement[Any] = column(newest_by)
+            there = every.where(by.is_not(None))
+            ends = (there.order_by(by).limit(1), there.order_by(by.desc()).limit(1))
+            rows = [dict(row) for end in ends for row in connection.execute(end).mappings()]
+        total = connection.execute(select(func.count()).select_from(origin)).scalar_one()
+        key = known.get_pk_constraint(bare, schema or None)["constrained_columns"]
+    columns = {
+        column_name: cells.column([row[column_name] for row in rows], "key")[0]
+        for column_name in (rows or [{}])[0]
+    }
+    return Look(pa.table(columns), int(total), key[0] if len(key) == 1 else None)
+
+
 def _beyond(rows: _Rows, key: str, identity: str, after: Sequence[Any] | None) -> ColumnElement[bool]:
     first, second = rows.column(key), rows.column(identity)
     if after is None:
@@ -270,7 +318,7 @@ def _beyond(rows: _Rows, key: str, identity: str, after: Sequence[Any] | None) -
     return or_(first > at, and_(first == at, second > last))
 
 
-def _sortable(moment: datetime, example: str, zone: Any) -> str | None:
+def _sortable(moment: datetime, example: str, zone: tzinfo) -> str | None:
     """A moment written like `example`, if such words sort as times do: 2026-08-01 06:00:00[.ffffff][Z]."""
     if len(example) < 19 or example[10] not in " T":
         return None

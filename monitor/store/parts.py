@@ -100,6 +100,27 @@ def event_hashes(conn: Connection, model_id: int, from_us: int, to_us: int) -> n
     return np.frombuffer(packed, dtype="<i8").reshape(-1, 2).astype(np.int64)
 
 
+def hashes_by_window(
+    conn: Connection, model_id: int, plan_id: str
+) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    """(window start, int64[n, 2] of (event, content) hashes) of every part whose hashes are still kept."""
+    import numpy as np
+
+    query = select(parts.c.window_start_us, parts.c.event_hashes).where(
+        parts.c.model_id == model_id, parts.c.plan_id == plan_id, parts.c.event_hashes.is_not(None)
+    )
+    for row in conn.execute(query.order_by(parts.c.window_start_us, parts.c.piece)):
+        yield row.window_start_us, np.frombuffer(bytes(row.event_hashes), dtype="<i8").reshape(-1, 2).astype(np.int64)
+
+
+def has_piece(conn: Connection, model_id: int, plan_id: str, piece: str) -> bool:
+    """Whether a piece of input was kept; its windows were written in one transaction, so all of it was."""
+    query = select(parts.c.id).where(
+        parts.c.model_id == model_id, parts.c.plan_id == plan_id, parts.c.piece == piece
+    )
+    return conn.execute(query.limit(1)).first() is not None
+
+
 def forget_event_hashes(conn: Connection, model_id: int, before_us: int) -> int:
     """Drop the hashes of windows that start before the horizon; returns of how many parts."""
     old = update(parts).where(

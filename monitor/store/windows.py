@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from monitor.errors import NotFound
 from monitor.store.inserts import insert_on
@@ -100,7 +100,11 @@ def edge(conn: Connection, model_id: int, *, first: bool = False) -> Window | No
 
 def mark(conn: Connection, model_id: int, starts: Sequence[int], state: State, now_us: int) -> None:
     """Set the state of windows, and with `measured` or `judged` the time of it."""
-    stamp = {"measured": {"measured_us": now_us}, "judged": {"judged_us": now_us}}.get(state, {})
+    stamp = {
+        "measured": {"measured_us": now_us},
+        "judged": {"judged_us": now_us},
+        "error": {"judged_us": now_us},
+    }.get(state, {})
     for first in range(0, len(starts), 500):  # far below the number of parameters that both databases take
         some = list(starts[first : first + 500])
         chosen = update(windows).where(windows.c.model_id == model_id, windows.c.start_us.in_(some))
@@ -123,3 +127,32 @@ def raise_revision(conn: Connection, model_id: int, starts: Sequence[int]) -> di
         rows = conn.execute(following.returning(windows.c.start_us, windows.c.revision))
         raised.update({row.start_us: row.revision for row in rows})
     return raised
+
+
+def last_judged_us(conn: Connection, model_id: int) -> int | None:
+    """The start of the newest window that was ever judged, None before the first."""
+    query = select(func.max(windows.c.start_us)).where(
+        windows.c.model_id == model_id, windows.c.judged_us.is_not(None)
+    )
+    return conn.execute(query).scalar_one()
+
+
+def newest_with_records(conn: Connection, model_id: int) -> Window | None:
+    """The newest window that any record was read of, None if there is none."""
+    query = select(windows).where(windows.c.model_id == model_id, windows.c.records > 0)
+    row = conn.execute(query.order_by(windows.c.start_us.desc()).limit(1)).first()
+    return None if row is None else Window(**row._mapping)
+
+
+def first_records(conn: Connection, model_id: int, records: int) -> tuple[int, int] | None:
+    """[start, end) of the windows that hold the first so many records; None while there are fewer."""
+    query = select(windows.c.start_us, windows.c.end_us, windows.c.records).where(
+        windows.c.model_id == model_id, windows.c.records > 0
+    )
+    first_us, total = None, 0
+    for row in conn.execute(query.order_by(windows.c.start_us)):
+        first_us = row.start_us if first_us is None else first_us
+        total += row.records
+        if total >= records:
+            return first_us, row.end_us
+    return None

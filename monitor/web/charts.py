@@ -23,6 +23,7 @@ TOP, PLOT, BOTTOM = 18, 112, 22
 WIDTH = 1000  # of the inner, stretched picture
 MAX_POINTS = 400
 TICKS = 6
+CROWD = 30  # breaches: more than that are drawn smaller
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Axis:
 
 
 def number(value: float | None, unit: Unit) -> str:
-    """A value as people read it: 3.1 %, 1,240 or 0.0192; "–" where there is none."""
+    """A value as people read it: 3.1 % (which does not break), 1,240 or 0.0192; "–" where there is none."""
     if value is None or not math.isfinite(value):
         return "–"
     if unit == "count":
@@ -65,7 +66,7 @@ def number(value: float | None, unit: Unit) -> str:
         digits = (
             0 if percent == 0 or abs(percent) >= 99.95 else max(1, 1 - math.floor(math.log10(abs(percent))))
         )
-        return f"{percent:.{min(digits, 4)}f} %"
+        return f"{percent:.{min(digits, 4)}f}\N{NO-BREAK SPACE}%"
     return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
@@ -79,8 +80,8 @@ def timeline(
 ) -> Markup:
     """The SVG of one series over time. `ident` must be unique on the page; `title` is said to screen readers.
 
-    Points outside the axis are left out, more than MAX_POINTS are thinned to the extremes of each stretch, and
-    a gap of more than one window breaks the line. Without a single value the chart says so.
+    Points outside the axis are left out, more than MAX_POINTS are thinned to the extremes of each stretch,
+    and a gap of more than one window breaks the line. Without a single value the chart says so.
     """
     inside = sorted((p for p in points if axis.from_us <= p.start_us < axis.to_us), key=lambda p: p.start_us)
     valued = [p for p in inside if p.value is not None]
@@ -212,10 +213,12 @@ class _Plot:
             yield f'<polyline class="line" points="{" ".join(steps)}"/>'
 
     def breaches(self, points: Sequence[Point]) -> Iterator[str]:
-        for point in points:
-            if point.breach and point.value is not None:
+        found = [point for point in points if point.breach and point.value is not None]
+        radius = 2.5 if len(found) <= CROWD else 1.7
+        for point in found:
+            if point.value is not None:
                 x, y = self.middle(point), TOP + self.scale.y(point.value)
-                yield f'<circle class="breach" cx="{x:.2%}" cy="{y}" r="2.5"/>'
+                yield f'<circle class="breach" cx="{x:.2%}" cy="{y}" r="{radius}"/>'
 
     def _runs(self, points: Sequence[Point]) -> Iterator[list[Point]]:
         reach = max(self.axis.every_us, (self.axis.to_us - self.axis.from_us) // MAX_POINTS * 2)

@@ -64,7 +64,9 @@ def series_page(conn: Connection, model_id: int, model: str, series_id: int, now
         raise NotFound("the model has no such series")
     edge = windows.edge(conn, model_id)
     end = now_us if edge is None else min(now_us, edge.end_us)
-    axis = Axis(end - 4 * WEEK_US, end, _every(conn, model_id))
+    first = windows.edge(conn, model_id, first=True)
+    start = end - 4 * WEEK_US if first is None else max(end - 4 * WEEK_US, first.start_us)
+    axis = Axis(min(start, end - HOUR_US), end, _every(conn, model_id))
     episodes = listing.episodes(
         conn, model_id=model_id, family=one.family, from_us=axis.from_us, to_us=axis.to_us
     )

@@ -1,0 +1,126 @@
+"""The only wiring: one store, one clock, and the models that are watched in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from monitor.clock import Clock, SystemClock
+from monitor.contract import Loaded, parse, resolve_secret
+from monitor.contract.model import AlertmanagerChannel as AlertmanagerSpec
+from monitor.contract.model import RetrainingTarget
+from monitor.contract.model import WebhookChannel as WebhookSpec
+from monitor.delivery import dispatch
+from monitor.delivery.channels.alertmanager import AlertmanagerChannel, address
+from monitor.delivery.channels.base import Channel
+from monitor.delivery.channels.webhook import WebhookChannel
+from monitor.progress import Progress, silent
+from monitor.settings import Settings
+from monitor.store import audit, contracts, models
+from monitor.store.engine import Store
+from monitor.watched import Watched
+
+if TYPE_CHECKING:
+    from monitor.pipeline import PassReport, Pipeline
+
+
+Spec = WebhookSpec | AlertmanagerSpec | RetrainingTarget
+
+
+@dataclass
+class App:
+    """Everything that a door (command line, API, worker, demo) may ask for."""
+
+    store: Store
+    clock: Clock
+    settings: Settings
+    _pipelines: dict[int, Pipeline] = field(default_factory=dict)
+    _channels: dict[str, tuple[Spec, Channel]] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, settings: Settings, clock: Clock | None = None) -> App:
+        """Open the store and bring its tables up to date. DependencyUnavailable if it cannot be reached."""
+        store = Store(settings.database_url)
+        store.upgrade()
+        return cls(store, clock or SystemClock(), settings)
+
+    def register(self, loaded: Loaded, *, author: str) -> Watched:
+        """Keep a contract (a new version if its text is new) and watch its model from now on."""
+        now_us = self.clock.now_us()
+        with self.store.write() as conn:
+            model = models.create(conn, loaded.contract.model, now_us)
+            before = model.contract_id
+            saved = contracts.save_version(conn, model.id, loaded.text, str(loaded.base_path), author, now_us)
+            if saved.id != before:
+                audit.append(
+                    conn,
+                    author,
+                    "contract.saved",
+                    f"model/{model.name}",
+                    {"version": saved.version, "sha256": saved.sha256},
+                    now_us,
+                )
+        return Watched(model.id, model.name, loaded.contract, loaded.base_path)
+
+    def watched(self) -> list[Watched]:
+        """Every model with the contract that counts now."""
+        with self.store.read() as conn:
+            current = [(model, contracts.current(conn, model.id)) for model in models.everyone(conn)]
+        return [
+            Watched(model.id, model.name, parse(version.body, f"{model.name}.yaml"), Path(version.base_path))
+            for model, version in current
+        ]
+
+    def pipeline(self, watched: Watched) -> Pipeline:
+        """What passes over a model; the same one as long as its contract does not change."""
+        from monitor.pipeline import Pipeline
+
+        known = self._pipelines.get(watched.id)
+        if known is None or known.watched != watched:
+            known = Pipeline(self.store, self.clock, watched, self.channels(watched), self.settings)
+            self._pipelines[watched.id] = known
+        return known
+
+    def one_pass(
+        self,
+        watched: Watched,
+        *,
+        until_us: int | None = None,
+        at_newest: bool | None = False,
+        progress: Progress = silent,
+    ) -> PassReport:
+        """Read what is new, and measure and judge what has closed; see `Pipeline.one_pass`."""
+        return self.pipeline(watched).one_pass(until_us=until_us, at_newest=at_newest, progress=progress)
+
+    def channels(self, watched: Watched) -> Mapping[str, Channel]:
+        """The channels of one contract and its retraining target, by the names that the outbox knows them by."""
+        from monitor.retraining.targets.webhook import channel_name
+
+        contract = watched.contract
+        wanted: dict[str, Spec] = {watched.channel(name): spec for name, spec in contract.channels.items()}
+        if contract.retraining is not None:
+            wanted[channel_name(watched.name)] = contract.retraining.target
+        for name, spec in wanted.items():
+            if name not in self._channels or self._channels[name][0] != spec:
+                self._channels[name] = (spec, self._channel(spec))
+        return {name: self._channels[name][1] for name in wanted}
+
+    def _channel(self, spec: Spec) -> Channel:
+        from monitor.delivery.late import LatePoster, LateSigner
+        from monitor.retraining.targets.webhook import RetrainingWebhook
+
+        allow = (*spec.allow, *self.settings.allow_private)
+        if isinstance(spec, AlertmanagerSpec):
+            return AlertmanagerChannel(LatePoster(lambda: address(resolve_secret(spec.url)), allow))
+        kind = RetrainingWebhook if isinstance(spec, RetrainingTarget) else WebhookChannel
+        poster = LatePoster(lambda: resolve_secret(spec.url), allow)
+        return kind(poster, LateSigner(lambda: resolve_secret(spec.secret)))
+
+    def deliver(self, limit: int = 100) -> dispatch.Counts:
+        """Send what is due in the outbox of every model, and repeat what still fires to Alertmanager."""
+        channels = {name: channel for one in self.watched() for name, channel in self.channels(one).items()}
+        counts = dispatch.deliver_due(self.store, self.clock, channels, limit)
+        dispatch.resend(self.store, self.clock, channels)
+        return counts

@@ -1,0 +1,403 @@
+"""What the commands of the command line do, and how they show it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from monitor.app import App
+from monitor.clock import SystemClock
+from monitor.contract import load
+from monitor.contract.values import moment
+from monitor.errors import ContractError, NotFound, UsageError
+from monitor.progress import on_terminal
+from monitor.settings import load_settings
+from monitor.store import listing, models, outbox, quarantine, runs
+from monitor.store.engine import Store
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from monitor.contract import Loaded
+    from monitor.pipeline import PassReport
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Row = Mapping[str, Any]
+
+
+def open_store(database: str | None, *, migrate: bool = True) -> Store:
+    """The store that a command reads; its tables brought up to date unless told otherwise."""
+    store = Store(database or load_settings().database_url)
+    if migrate:
+        store.upgrade()
+    return store
+
+
+# ----- run ------------------------------------------------------------------------------------------------------
+
+
+def one_pass(
+    contracts: Sequence[Path], database: str | None, *, as_of: str, deliver: bool, as_json: bool
+) -> list[str]:
+    """One pass over every contract; prints the alerts. Returns the severities of the open episodes.
+
+    A contract that cannot be used does not stop the others: its problems are raised at the end.
+    """
+    settings = load_settings()
+    if database is not None:
+        settings = settings.model_copy(update={"database_url": database})
+    until_us = None if as_of in ("auto", "now", "data") else time_us(as_of, "--as-of")
+    usable, problems = _load_all(contracts)
+    app = App.open(settings)
+    with on_terminal() as progress:
+        for loaded in usable:
+            watched = app.register(loaded, author="cli")
+            report = app.one_pass(
+                watched, until_us=until_us, at_newest={"auto": None, "now": False, "data": True}.get(as_of, False), progress=progress
+            )
+            _tell(watched.name, report)
+    if deliver:
+        app.deliver()
+    names = {loaded.contract.model for loaded in usable}
+    with app.store.read() as conn:
+        episodes = [row for row in listing.episodes(conn, limit=200).rows if row["model"] in names]
+        triggers = [row for row in listing.triggers(conn, limit=20).rows if row["model"] in names]
+    if as_json:
+        _print_json([_plain(row) for row in episodes])
+    else:
+        _print(episode_table(episodes))
+        if triggers:
+            _print(trigger_table(triggers))
+    app.store.close()
+    if problems:
+        raise ContractError(problems)
+    return [row["severity"] for row in episodes if row["closed_us"] is None]
+
+
+def _load_all(contracts: Sequence[Path]) -> tuple[list[Loaded], list[str]]:
+    usable, problems = [], []
+    for path in contracts:
+        try:
+            usable.append(load(path))
+        except ContractError as error:
+            problems += error.problems
+    if not usable:
+        raise ContractError(problems)
+    return usable, problems
+
+
+def _tell(name: str, report: PassReport) -> None:
+    """What a pass did, in a line or two on standard error."""
+    parts = [f"{report.records:,} records read"]
+    if report.duplicates:
+        parts.append(f"{report.duplicates:,} duplicates left out")
+    if report.quarantined:
+        parts.append(f"{report.quarantined:,} set aside (see `driftglass status`)")
+    parts.append(f"{report.judged:,} windows judged")
+    print(f"{name}: " + ", ".join(parts), file=sys.stderr)  # noqa: T201 - this is the command line
+    for note in report.notes:
+        print(f"{name}: {note}", file=sys.stderr)  # noqa: T201 - as above
+
+
+# ----- what is there --------------------------------------------------------------------------------------------
+
+
+def show_status(database: str | None, *, as_json: bool) -> None:
+    """How far every model is, what was set aside, and what waits or failed."""
+    store = open_store(database)
+    with store.read() as conn:
+        rows = [
+            {
+                "model": row["name"],
+                "state": row["state"],
+                "contract_version": row["contract_version"],
+                "judged_until": _iso(row["judged_until_us"]),
+                "open_episodes": row["open_episodes"],
+                "runs": {f"{kind} {state}": count for (kind, state), count in sorted(runs.counts(conn, row["id"]).items())},
+                "set_aside": quarantine.counts(conn, row["id"]),
+            }
+            for row in listing.models(conn)
+        ]
+        waiting = outbox.counts(conn)
+    if as_json:
+        _print_json({"models": rows, "outbox": waiting})
+        return
+    table = _table("model", "state", "contract", "judged until", "open episodes", "runs", "set aside")
+    for row in rows:
+        table.add_row(
+            row["model"],
+            row["state"],
+            f"v{row['contract_version']}",
+            row["judged_until"] or "nothing yet",
+            str(row["open_episodes"]),
+            ", ".join(f"{count} {name}" for name, count in row["runs"].items() if not name.endswith("succeeded")) or "none waiting",
+            ", ".join(f"{count} {reason}" for reason, count in row["set_aside"].items()) or "nothing",
+        )
+    _print(table)
+    _print("outbox: " + (", ".join(f"{count} {state}" for state, count in sorted(waiting.items())) or "empty"))
+
+
+def show_alerts(
+    database: str | None, model: str | None, *, family: str | None, only_open: bool, limit: int, as_json: bool
+) -> None:
+    """Episodes, newest first."""
+    store = open_store(database)
+    with store.read() as conn:
+        page = listing.episodes(
+            conn,
+            model_id=_model_id(conn, model),
+            family=family,
+            resolved=False if only_open else None,
+            limit=limit,
+        )
+    if as_json:
+        _print_json([_plain(row) for row in page.rows])
+    else:
+        _print(episode_table(page.rows))
+
+
+def show_triggers(database: str | None, model: str | None, *, limit: int, as_json: bool) -> None:
+    """Retraining triggers, newest first."""
+    store = open_store(database)
+    with store.read() as conn:
+        page = listing.triggers(conn, model_id=_model_id(conn, model), limit=limit)
+    if as_json:
+        _print_json([_plain(row) for row in page.rows])
+    else:
+        _print(trigger_table(page.rows))
+
+
+def show_measurements(
+    database: str | None,
+    model: str | None,
+    wanted: Mapping[str, str | None],
+    *,
+    since: str | None,
+    until: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """The newest measurements that match, in order of time."""
+    store = open_store(database)
+    with store.read() as conn:
+        chosen = [models.get(conn, model)] if model else models.everyone(conn)
+        rows = [
+            {"model": one.name, **dict(row)}
+            for one in chosen
+            for row in listing.measurements(
+                conn,
+                one.id,
+                metric=wanted["metric"],
+                column=wanted["column"],
+                segment=wanted["segment"],
+                term=wanted["term"],
+                from_us=time_us(since, "--from") if since else None,
+                to_us=time_us(until, "--to") if until else None,
+                limit=limit,
+            ).rows
+        ]
+    rows = sorted(rows, key=lambda row: (row["window_start_us"], row["model"]))[-limit:]
+    if as_json:
+        _print_json([_plain(row) for row in rows])
+        return
+    table = _table("window", "model", "metric", "column", "segment", "term", "n", "value", "expected", "usually", "verdict", "z")
+    for row in rows:
+        usually = f"{_short(row['expected_low'])} … {_short(row['expected_high'])}" if row["expected_low"] is not None else ""
+        table.add_row(
+            _clock(row["window_start_us"]),
+            row["model"],
+            row["metric"],
+            row["column"],
+            row["segment"],
+            row["term"],
+            f"{row['n']:,.0f}",
+            _short(row["value"]),
+            _short(row["expected"]),
+            usually,
+            row["status"] or "",
+            _short(row["z"]),
+        )
+    _print(table)
+
+
+def judge_reference(contract: Path, database: str | None, *, as_json: bool) -> None:
+    """Which windows of the reference would have fired, each block judged by the others."""
+    settings = load_settings()
+    if database is not None:
+        settings = settings.model_copy(update={"database_url": database})
+    app = App.open(settings)
+    loaded = load(contract)
+    with app.store.read() as conn:
+        models.get(conn, loaded.contract.model)  # NotFound says which models there are
+    watched = app.register(loaded, author="cli")
+    with on_terminal() as progress:
+        found = app.pipeline(watched).judge_reference(progress)
+    if as_json:
+        _print_json(
+            {
+                "reference": found.facts,
+                "windows": found.windows,
+                "fired": [{"window": _iso(start), "family": family, "because": why} for start, family, why in found.fired],
+            }
+        )
+        return
+    missing = "; ".join(found.facts["missing"]) or "nothing is missing"
+    _print(f"reference of {watched.name}: {found.facts['blocks']} blocks ({found.facts['block']}), {found.windows} windows; {missing}")
+    if not found.fired:
+        _print("judged with its own block left out, no window of it opens an episode")
+    table = _table("window", "family", "because")
+    for start, family, why in found.fired:
+        table.add_row(_clock(start), family, why)
+    if found.fired:
+        _print(table)
+
+
+def export_measurements(database: str | None, model: str | None, output: Path | None) -> None:
+    """CSV in canonical order to a file or standard output; the sha256 of all of it to standard error."""
+    from monitor.store import measurements
+
+    store = open_store(database)
+    digest = hashlib.sha256()
+    target = output.open("w", encoding="utf-8", newline="") if output else sys.stdout
+    try:
+        with store.read() as conn:
+            chosen = [models.get(conn, model)] if model else sorted(models.everyone(conn), key=lambda one: one.name)
+            for one in chosen:
+                for block in measurements.export(conn, one.id):
+                    digest.update(block.encode())
+                    target.write(block)
+    finally:
+        if output:
+            target.close()
+    print(f"sha256 {digest.hexdigest()}", file=sys.stderr)  # noqa: T201 - this is the command line
+
+
+def write_review(week: str, html: Path | None, database: str | None) -> None:
+    """The weekly review as one file."""
+    from monitor.reports import review
+
+    store = open_store(database)
+    if week == "latest":
+        with store.read() as conn:
+            ends = [row["judged_until_us"] for row in listing.models(conn) if row["judged_until_us"] is not None]
+        if not ends:
+            raise NotFound("nothing was judged yet, so there is no week to review; run `driftglass run` first")
+        year, number, _ = _moment(max(ends) - 1).isocalendar()
+        week = f"{year}-W{number:02d}"
+    target = html or Path(f"review-{week}.html")
+    target.write_text(review.render(store, week, SystemClock().now_us()), encoding="utf-8")
+    print(f"wrote {target}", file=sys.stderr)  # noqa: T201 - this is the command line
+
+
+# ----- tables ---------------------------------------------------------------------------------------------------
+
+
+def episode_table(rows: Iterable[Row]) -> Table:
+    """Episodes by time: what changed, where, with an example of the evidence named in the summary."""
+    from rich.markup import escape
+
+    table = _table("id", "window (UTC)", "model", "family", "severity", "state", "what changed", "where")
+    for row in sorted(rows, key=lambda row: (row["opened_us"], row["id"])):
+        attributes = json.loads(row["attributes"])
+        where = ", ".join(f"{share['segment']} {share['share']:.0%}" for share in attributes["segments"][:2])
+        state = f"explained by {row['inhibited_by']}" if row["inhibited_by"] else row["state"]
+        table.add_row(
+            str(row["id"]),
+            _clock(row["opened_us"]),
+            row["model"],
+            row["family"],
+            row["severity"],
+            state,
+            escape(row["summary"]),
+            escape(where),
+        )
+    if not table.row_count:
+        table.add_row("", "", "", "", "", "", "no alerts", "")
+    return table
+
+
+def trigger_table(rows: Iterable[Row]) -> Table:
+    """Retraining triggers by time, with the reason of the guard that decided."""
+    from rich.markup import escape
+
+    table = _table("trigger", "window (UTC)", "model", "state", "because")
+    for row in sorted(rows, key=lambda row: (row["window_start_us"], row["id"])):
+        table.add_row(row["id"], _clock(row["window_start_us"]), row["model"], row["state"], escape(row["reason"]))
+    return table
+
+
+def _table(*headings: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("window (UTC)", "window", "id"))
+    return table
+
+
+def _print(what: object) -> None:
+    from rich.console import Console
+
+    out = Console()
+    # Into a file or a pipe tables are as wide as they need to be: nobody reads folded columns with grep.
+    (out if out.is_terminal else Console(width=220)).print(what, highlight=False, soft_wrap=isinstance(what, str))
+
+
+def _print_json(value: object) -> None:
+    json.dump(value, sys.stdout, ensure_ascii=False, indent=2, sort_keys=True, default=str)
+    sys.stdout.write("\n")
+
+
+# ----- times and numbers ----------------------------------------------------------------------------------------
+
+
+def time_us(text: str, option: str) -> int:
+    """Microseconds UTC of a day or a moment; without a zone it is UTC. UsageError names the option."""
+    from pydantic_core import PydanticCustomError
+
+    from monitor.contract.model import start_us
+
+    try:
+        return start_us(moment(text), UTC)  # type: ignore[arg-type]  # any tzinfo will do
+    except (PydanticCustomError, ValueError) as error:
+        raise UsageError(f"{option} {text}: write a day or a moment, such as 2026-11-21 or 2026-11-21T06:00Z") from error
+
+
+def _model_id(conn: Any, name: str | None) -> int | None:
+    return None if name is None else models.get(conn, name).id
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    """A row for JSON: times as text beside their microseconds, JSON columns as values."""
+    plain: dict[str, Any] = {}
+    for key, value in row.items():
+        if key.endswith("_us") and key != "every_us":
+            plain[key.removesuffix("_us")] = _iso(value)
+        elif key in ("attributes", "guards", "request", "segments", "features", "flags") and isinstance(value, str):
+            plain[key] = json.loads(value)
+        elif key not in ("model_id", "callback_sha256"):
+            plain[key] = value
+    return plain
+
+
+def _moment(us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=us)
+
+
+def _iso(us: int | None) -> str | None:
+    return None if us is None else _moment(us).isoformat().replace("+00:00", "Z")
+
+
+def _clock(us: int) -> str:
+    return f"{_moment(us):%a %Y-%m-%d %H:%M}"
+
+
+def _short(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"

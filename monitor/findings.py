@@ -1,0 +1,165 @@
+"""What a judged window says of each family, with the names and the examples that go into its episode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from checks import explain
+from checks.baseline import Baseline
+from checks.decision import Finding, Judgement, Named
+from checks.plan import Plan
+from checks.profile import Profile
+from checks.scores import Scores
+from checks.series import Series
+from monitor.alerts.attributes import Attributes, Example, Moved, Share
+from monitor.alerts.episodes import FamilyFinding
+from monitor.store import samples
+from monitor.store.engine import Store
+from monitor.store.samples import Sample
+from monitor.watched import Watched
+
+MAX_NAMED = 12
+MAX_EXAMPLES = 5
+# Terms are looked for in the sample of so many windows up to the judged one: one window alone holds too few of a new word.
+_TERM_WINDOWS = 12
+_LEAST_DOCUMENTS = 8
+
+
+@dataclass(frozen=True)
+class Window:
+    """Everything about the judged window that naming needs."""
+
+    start_us: int
+    profile: Profile
+    scores: Scores
+
+
+class Findings:
+    """Names what moved and shows it, from the profile and the sample of a window."""
+
+    def __init__(self, store: Store, watched: Watched, plan: Plan, baseline: Baseline, reference: Profile) -> None:
+        self._store = store
+        self._watched = watched
+        self._plan = plan
+        self._baseline = baseline
+        self._reference = reference
+
+    def of(self, window: Window, judgement: Judgement) -> list[FamilyFinding]:
+        """One finding per family of the judgement; only firing ones are named and shown."""
+        return [self._family(window, finding) for finding in judgement.findings]
+
+    def _family(self, window: Window, finding: Finding) -> FamilyFinding:
+        since_us = finding.since_us if finding.since_us is not None else window.start_us
+        if not finding.firing:
+            return FamilyFinding(finding.family, False, finding.clean, since_us)
+        terms = self._terms(window, finding)
+        shares = explain.segments(window.profile, self._reference, self._plan, self._baseline, finding)
+        attributes = Attributes(
+            moved=tuple(self._moved(window, named) for named in finding.named[:MAX_NAMED]),
+            segments=tuple(Share(share.segment, share.share, share.surprise) for share in shares),
+            sentences=explain.sentences(finding, shares, self._baseline, self._watched.contract.timezone, terms),
+            hard=tuple(broken.message for broken in finding.hard),
+        )
+        examples = tuple(self._examples(window, finding, terms))[:MAX_EXAMPLES]
+        return FamilyFinding(finding.family, True, finding.clean, since_us, attributes, examples)
+
+    def _moved(self, window: Window, named: Named) -> Moved:
+        series, scores = self._baseline.series[named.series], window.scores
+        return Moved(
+            series=series.name,
+            metric=series.metric,
+            column=series.column,
+            segment=series.segment,
+            term=series.term,
+            weight=named.weight,
+            value=named.value,
+            expected=named.expected,
+            expected_low=float(scores.expected_low[0, named.series]),
+            expected_high=float(scores.expected_high[0, named.series]),
+            effect=named.effect,
+            z=named.z,
+        )
+
+    # ----- examples -----------------------------------------------------------------------------------------
+
+    def _terms(self, window: Window, finding: Finding) -> tuple[str, ...]:
+        """The new terms behind a change of the vocabulary, the surest first."""
+        if finding.family != "vocabulary" or not self._plan.text:
+            return ()
+        from checks.text import novel_terms
+
+        column, plan = next(iter(self._plan.text.items()))
+        since_us = finding.since_us if finding.since_us is not None else window.start_us
+        kept = [sample for sample in self._samples(window.start_us, since_us) if sample.text is not None]
+        found = novel_terms(
+            [(sample.text or "").encode() for sample in kept],
+            plan,
+            weights=[1 / sample.inclusion_probability for sample in kept],
+            minimum_documents=_LEAST_DOCUMENTS,
+            limit=3,
+        )
+        return tuple(term.term for term in found)
+
+    def _samples(self, start_us: int, since_us: int) -> list[Sample]:
+        length = self._watched.grid.window_end(start_us) - start_us
+        first = max(since_us, start_us - (_TERM_WINDOWS - 1) * length)
+        with self._store.read() as conn:
+            spans = self._watched.grid.starts(first, start_us + 1)
+            return [sample for start in spans for sample in samples.of_window(conn, self._watched.id, start)]
+
+    def _examples(self, window: Window, finding: Finding, terms: Sequence[str]) -> Iterator[Example]:
+        rows = self._samples(window.start_us, window.start_us)
+        seen: set[str] = set()
+        labels = [*terms, *(label for named in finding.named for label in [_label(self._baseline.series[named.series])])]
+        for label in dict.fromkeys(label for label in labels if label):
+            for row in rows:
+                if row.event_id in seen or not _shows(row, label, terms):
+                    continue
+                concrete = _pair(row) if label == "+" else label
+                excerpt = self._excerpt(row, concrete)
+                if excerpt is not None:
+                    seen.add(row.event_id)
+                    yield Example(row.event_id, concrete, excerpt)
+        for broken in finding.hard:
+            for row in rows[:MAX_EXAMPLES]:
+                if broken.column in row.features and row.event_id not in seen:
+                    seen.add(row.event_id)
+                    yield Example(row.event_id, broken.column, f"{broken.column} = {row.features[broken.column]}")
+
+    def _excerpt(self, row: Sample, label: str) -> str | None:
+        if row.text is None or not self._plan.text:
+            return None
+        from checks.text import excerpt, reveal
+
+        plan = next(iter(self._plan.text.values()))
+        text = row.text.encode("utf-8", "surrogatepass")
+        shown = excerpt(text, plan, label)
+        if shown is None and label == row.prediction:
+            shown = reveal(row.text)[:120]
+        return shown
+
+
+def _label(series: Series) -> str | None:
+    """What an example of this series would show; None for series that no single record shows."""
+    if series.metric in ("encoding_rate", "evasion_rate", "pair_rate", "language_share", "class_share"):
+        return series.term
+    if series.metric in ("new_pair_rate", "mixed_rate"):
+        return "+"
+    return None
+
+
+def _shows(row: Sample, label: str, terms: Sequence[str]) -> bool:
+    """Whether the record's flags say that it shows the label (terms are looked for in the text itself)."""
+    if label in terms:
+        return row.text is not None and label.casefold() in row.text.casefold()
+    flags = row.flags
+    if label == "+":
+        return bool(flags.get("second"))
+    if "+" in label:
+        return _pair(row) == label
+    return label in (*flags.get("encoding", ()), *flags.get("evasion", ()), flags.get("language"), row.prediction)
+
+
+def _pair(row: Sample) -> str:
+    return "+".join(sorted((str(row.flags.get("language")), str(row.flags.get("second")))))

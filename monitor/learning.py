@@ -1,0 +1,72 @@
+"""Learning a model's plan: one pass over its reference, which fixes how everything is counted from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from monitor.contract import FilesSource
+from monitor.errors import SourceError
+from monitor.progress import Progress
+from monitor.sources import Page, Source, open_source
+from monitor.watched import Watched
+
+if TYPE_CHECKING:
+    from checks.batch import Batch
+    from checks.plan import Plan
+
+# Where no reference is named, this many records say how to count.
+FIRST_RECORDS = 5_000
+
+
+def reference_source(watched: Watched) -> Source | None:
+    """The source of a training-file reference, None where the reference is a span of time or not declared."""
+    reference = watched.contract.reference
+    if reference is None or reference.path is None:
+        return None
+    source = watched.contract.source
+    id_, time = source.id, source.time
+    files = FilesSource(path=reference.path, id=id_, time=time)
+    return open_source(watched.contract.model_copy(update={"source": files}), watched.base_path)
+
+
+def learn(watched: Watched, now_us: int, progress: Progress) -> Plan:
+    """The plan of a model from its reference records; the same records in any order give the same plan.
+
+    Raises SourceError if the reference holds no usable record.
+    """
+    from checks.learner import Learner
+
+    contract = watched.contract
+    learner = Learner(contract.columns(), segments=contract.names("segment"))
+    records = 0
+    for batch in _batches(watched, now_us):
+        learner.add(batch)
+        records += len(batch)
+        progress("learning what is normal", records, None)
+    if not records:
+        raise SourceError(
+            f"{watched.name}: the reference holds no usable record; check `source`, the name of the time column and "
+            "`reference`, and see what `driftglass status` says was set aside"
+        )
+    return learner.plan()
+
+
+def _batches(watched: Watched, now_us: int) -> Iterator[Batch]:
+    from monitor.conform import conform
+
+    contract = watched.contract
+    span = contract.reference_span(now_us)
+    training = reference_source(watched)
+    source = training or open_source(contract, watched.base_path)
+    pages: Iterator[Page] = source.reread(*span) if span is not None and training is None else source.read(None, ())
+    left = None if span is not None or training is not None else FIRST_RECORDS
+    for page in pages:
+        batch = conform(page, contract, now_us=now_us).batch
+        if span is not None and training is None:
+            batch = batch.where((batch.event_us >= span[0]) & (batch.event_us < span[1]))
+        yield batch
+        if left is not None:
+            left -= len(batch)
+            if left <= 0:
+                return

@@ -1,0 +1,323 @@
+"""One pass over one model: learn if it is new, read what is new, then measure and judge every window that has closed.
+
+What is to be done stands in the `runs` table; a pass claims it run by run, so that several processes may pass at once and
+any of them may be killed at any instruction.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from checks import decision
+from checks.plan import Plan
+from monitor import jobs
+from monitor.clock import Clock
+from monitor.delivery.channels.base import Channel
+from monitor.errors import DependencyUnavailable, LeaseLost
+from monitor.evaluate import Evaluator
+from monitor.learning import FIRST_RECORDS, learn, reference_source
+from monitor.progress import Progress, silent
+from monitor.reading import Reader, ReadReport
+from monitor.settings import Settings
+from monitor.sources import open_source
+from monitor.store import models, plans, runs, windows
+from monitor.store.engine import Store
+from monitor.store.runs import Run
+from monitor.watched import Watched
+
+log = logging.getLogger(__name__)
+
+# A source whose newest record is older than this is history, and is judged as of its own end.
+HISTORY_US = 7 * 86_400_000_000
+
+
+@dataclass(frozen=True)
+class PassReport:
+    """What one pass did. `newest_us` is the end of the newest window with records, None if there is none."""
+
+    records: int
+    duplicates: int
+    quarantined: int
+    judged: int
+    opened: int
+    newest_us: int | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ReferenceReport:
+    """The reference judged by itself: its facts, and (window, family, why) of everything that would have fired."""
+
+    facts: dict[str, Any]
+    windows: int
+    fired: list[tuple[int, str, str]]
+
+
+class Pipeline:
+    """The passes of one model; what it has decoded (plan, baseline) stays in memory between them."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        watched: Watched,
+        channels: Mapping[str, Channel],
+        settings: Settings,
+    ) -> None:
+        self.watched = watched
+        self._store = store
+        self._clock = clock
+        self._channels = channels
+        self._settings = settings
+        self._owner = f"{socket.gethostname()}:{os.getpid()}"
+        self._plan: Plan | None = None
+        self._reader: Reader | None = None
+        self._evaluator: Evaluator | None = None
+
+    def one_pass(
+        self, *, until_us: int | None = None, at_newest: bool | None = False, progress: Progress = silent
+    ) -> PassReport:
+        """Do what is due. `until_us`: judge what had closed then (default: now). `at_newest`: judge as of the newest
+        record; None does so only where that is more than a week old.
+        """
+        notes: list[str] = []
+        report = self._read(progress)
+        newest_us = self._newest_us()
+        until_us = self._until(until_us, at_newest, newest_us, notes)
+        judged = opened = 0
+        if self._plan is not None and self._has_reference(until_us, progress, notes):
+            self._materialise(until_us)
+            judged, opened = self._work(progress)
+        notes += [f"could not read {failed}" for failed in report.failed]
+        return PassReport(
+            report.records, report.duplicates, report.quarantined, judged, opened, newest_us, tuple(notes)
+        )
+
+    def judge_reference(self, progress: Progress = silent) -> ReferenceReport:
+        """Judge every block of the reference by the others. ValueError if it has fewer than three blocks."""
+        evaluator = self._evaluate()
+        reference = evaluator.reference()
+        if reference is None:
+            raise DependencyUnavailable(
+                f"{self.watched.name}: there is no baseline yet; run `driftglass run` first, and again once the "
+                "reference has closed"
+            )
+        facts = reference.baseline.facts
+        obs = evaluator.observations(facts.from_us, facts.to_us)
+        contract = self.watched.contract
+        judged = decision.leave_one_block_out(obs, contract.calendar(), contract.budget(), progress=progress)
+        fired = [
+            (start_us, finding.family, _why(finding, reference.baseline.series))
+            for start_us, judgement in zip(obs.start_us.tolist(), judged, strict=True)
+            for finding in judgement.findings
+            if finding.firing
+        ]
+        return ReferenceReport(facts.to_dict(), len(obs.start_us), fired)
+
+    # ----- reading ------------------------------------------------------------------------------------------
+
+    def _read(self, progress: Progress) -> ReadReport:
+        """Claim this model's reading and do it; nothing if another process is at it."""
+        with self._store.write() as conn:
+            self._queue_read(conn)
+        run = jobs.claim(
+            self._store, self._clock, self._owner, self._settings.lease_seconds, ("read",), self.watched.id
+        )
+        if run is None:
+            self._load_plan()
+            return ReadReport()
+        try:
+            return self._read_run(run, progress)
+        except LeaseLost:
+            log.warning("the reading of %s was taken over by another process", self.watched.name)
+            return ReadReport()
+        except Exception as error:
+            with self._store.write() as conn:
+                jobs.fail(conn, run, f"{type(error).__name__}: {error}", self._clock.now_us())
+            raise
+
+    def _queue_read(self, conn: Any) -> None:
+        slot_us = self.watched.grid.window_start(self._clock.now_us())
+        last = runs.latest(conn, self.watched.id, "read", slot_us)
+        if last is not None and last.state in runs.UNFINISHED:
+            return
+        revision = 0 if last is None else last.revision + 1
+        runs.insert_new(conn, [(self.watched.id, "read", slot_us, revision)], self._clock.now_us())
+
+    def _read_run(self, run: Run, progress: Progress) -> ReadReport:
+        beat = self._heartbeat(run)
+
+        def told(stage: str, done: int, total: int | None) -> None:
+            beat()
+            progress(stage, done, total)
+
+        if self._load_plan() is None:
+            plan = learn(self.watched, self._clock.now_us(), told)
+            with self._store.write() as conn:
+                plans.save(conn, self.watched.id, plan.plan_id, plan.encode(), self._clock.now_us())
+            self._load_plan()
+        reader = self._read_with()
+        source = open_source(self.watched.contract, self.watched.base_path)
+
+        def on_page(report: ReadReport) -> None:
+            told("reading", report.records, None)
+
+        training = reference_source(self.watched)
+        report = ReadReport()
+        if training is not None:
+            reader.keep(training.read(None, ()), report, on_page)
+        report = reader.read_new(source, on_page)
+        if getattr(self.watched.contract.source, "ingested", "") is None:
+            reader.probe(source, report, on_page)
+        with self._store.write() as conn:
+            jobs.finish(conn, run, self._clock.now_us())
+        return report
+
+    def _heartbeat(self, run: Run) -> Any:
+        """A function that keeps the lease when a third of it has passed."""
+        last = time.monotonic()
+
+        def beat() -> None:
+            nonlocal last
+            if time.monotonic() - last > self._settings.lease_seconds / 3:
+                jobs.heartbeat(self._store, self._clock, run, self._settings.lease_seconds)
+                last = time.monotonic()
+
+        return beat
+
+    def _load_plan(self) -> Plan | None:
+        if self._plan is None:
+            with self._store.read() as conn:
+                body = plans.current(conn, self.watched.id)
+            if body is not None:
+                self._plan = Plan.decode(body)
+        return self._plan
+
+    def _read_with(self) -> Reader:
+        assert self._plan is not None
+        if self._reader is None:
+            self._reader = Reader(self._store, self._clock, self.watched, self._plan)
+        return self._reader
+
+    # ----- judging ------------------------------------------------------------------------------------------
+
+    def _newest_us(self) -> int | None:
+        with self._store.read() as conn:
+            newest = windows.newest_with_records(conn, self.watched.id)
+        return None if newest is None else newest.end_us
+
+    def _until(
+        self, until_us: int | None, at_newest: bool | None, newest_us: int | None, notes: list[str]
+    ) -> int:
+        now_us = self._clock.now_us()
+        if until_us is not None or newest_us is None:
+            return until_us if until_us is not None else now_us
+        is_history = now_us - newest_us > HISTORY_US
+        if at_newest or (at_newest is None and is_history):
+            if at_newest is None:
+                days = (now_us - newest_us) // 86_400_000_000
+                notes.append(
+                    f"the newest record is {days:,} days old: judged as of its window's end (--as-of now for today)"
+                )
+            return newest_us + self.watched.contract.window.lateness_us
+        return now_us
+
+    def _has_reference(self, until_us: int, progress: Progress, notes: list[str]) -> bool:
+        """Whether there is a baseline; fits it if the reference has closed."""
+        evaluator = self._evaluate()
+        reference = evaluator.reference()
+        if reference is None:
+            span = self._reference_span(until_us)
+            if span is None or span[1] + self.watched.contract.window.lateness_us > until_us:
+                notes.append("learning: windows are judged once the reference has closed")
+                return False
+            reference = evaluator.fit(*span, progress)
+            facts = reference.baseline.facts
+            notes += [f"{missing}: what differs there is judged without it" for missing in facts.missing]
+            if facts.provisional:
+                notes.append("fewer than three blocks of reference: every verdict is provisional")
+        return True
+
+    def _reference_span(self, until_us: int) -> tuple[int, int] | None:
+        """Whole windows [from, to) of the reference."""
+        contract, grid = self.watched.contract, self.watched.grid
+        span = contract.reference_span(until_us)
+        if span is None:
+            with self._store.read() as conn:
+                span = windows.first_records(conn, self.watched.id, FIRST_RECORDS)
+            if span is None:
+                return None
+        first, last = grid.window_start(span[0]), grid.window_start(span[1] - 1)
+        return first, grid.window_end(last)
+
+    def _materialise(self, until_us: int) -> None:
+        """Queue the windows after the reference that have closed."""
+        reference = self._evaluate().reference()
+        assert reference is not None
+        contract, grid = self.watched.contract, self.watched.grid
+        closed_us = until_us - contract.window.lateness_us
+        with self._store.write() as conn:
+            model = models.by_id(conn, self.watched.id)
+            from_us = max(reference.baseline.facts.to_us, model.materialised_until_us or 0)
+            due = [(start, grid.window_end(start)) for start in grid.starts(from_us, closed_us)]
+            due = [span for span in due if span[1] <= closed_us]
+            jobs.materialise(conn, self.watched.id, due, self._clock.now_us(), read=False)
+
+    def _work(self, progress: Progress) -> tuple[int, int]:
+        """Measure and judge until nothing is left; returns how many windows were judged and how many episodes opened."""
+        evaluator = self._evaluate()
+        judged = opened = 0
+        with self._store.read() as conn:
+            waiting = sum(
+                count
+                for (kind, state), count in runs.counts(conn, self.watched.id).items()
+                if kind == "judge" and state in runs.UNFINISHED
+            )
+        while True:
+            run = jobs.claim(
+                self._store,
+                self._clock,
+                self._owner,
+                self._settings.lease_seconds,
+                ("measure", "judge"),
+                self.watched.id,
+            )
+            if run is None:
+                return judged, opened
+            try:
+                if run.kind == "measure":
+                    evaluator.measure(run)
+                else:
+                    opened += evaluator.judge(run)
+                    judged += 1
+                    progress("judging", judged, max(waiting, judged))
+            except LeaseLost as error:
+                log.warning("%s", error)
+            except DependencyUnavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - the edge of a job: recorded with the run, tried again, dead at last
+                log.exception("%s of window %d of %s failed", run.kind, run.window_start_us, self.watched.name)
+                with self._store.write() as conn:
+                    jobs.fail(conn, run, f"{type(error).__name__}: {error}", self._clock.now_us())
+
+    def _evaluate(self) -> Evaluator:
+        if self._evaluator is None:
+            plan = self._load_plan()
+            if plan is None:
+                raise DependencyUnavailable(f"{self.watched.name}: nothing was learnt yet; run `driftglass run` first")
+            self._evaluator = Evaluator(
+                self._store, self._clock, self.watched, plan, self._channels, self._settings.base_url
+            )
+        return self._evaluator
+
+
+def _why(finding: decision.Finding, series: Any) -> str:
+    if finding.hard:
+        return finding.hard[0].message
+    return series[finding.named[0].series].name if finding.named else ""

@@ -1,0 +1,133 @@
+"""The working process of `serve`: it holds the heavy imports, does a pass when told to, and is replaced now and then.
+
+The parent writes one line per wish on standard input and reads one JSON line per answer on standard output:
+
+    pass        →  {"ok": true, "judged": 3, "rss_mb": 312.4}   or   {"ok": false, "error": "…"}
+
+At the end of standard input (the parent is gone) it stops. Whatever it was doing then is a run with a lease: another
+process takes it up.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from typing import Any
+
+from monitor.errors import DependencyUnavailable
+
+log = logging.getLogger(__name__)
+
+RECYCLE_AFTER_PASSES = 500
+RECYCLE_ABOVE_MB = 1_500.0
+
+
+class Worker:
+    """The parent's side: a child that is started when first needed and replaced when it is old, big or broken."""
+
+    def __init__(self, database: str) -> None:
+        self._database = database
+        self._child: subprocess.Popen[str] | None = None
+        self._passes = 0
+        self._lock = threading.Lock()
+
+    def work(self) -> dict[str, Any]:
+        """Have one pass done. Raises DependencyUnavailable if the child died or could not do it."""
+        with self._lock:
+            child = self._child or self._start()
+            try:
+                assert child.stdin is not None
+                assert child.stdout is not None
+                child.stdin.write("pass\n")
+                child.stdin.flush()
+                line = child.stdout.readline()
+            except OSError as error:
+                self._discard()
+                raise DependencyUnavailable(f"the working process is gone ({error}); a new one follows") from error
+            if not line:
+                code = child.wait()
+                self._discard()
+                raise DependencyUnavailable(f"the working process ended with {code}; a new one follows")
+            answer: dict[str, Any] = json.loads(line)
+            self._passes += 1
+            if self._passes >= RECYCLE_AFTER_PASSES or answer.get("rss_mb", 0.0) > RECYCLE_ABOVE_MB:
+                self._discard()
+            if not answer["ok"]:
+                raise DependencyUnavailable(str(answer["error"]))
+            return answer
+
+    def stop(self) -> None:
+        """End the child, if there is one."""
+        # Not under the lock: a pass may be under way, and ending the child is how it is interrupted.
+        child = self._child
+        if child is not None and child.poll() is None:
+            child.send_signal(signal.SIGTERM)
+            try:
+                child.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+    def _start(self) -> subprocess.Popen[str]:
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        environment["DRIFTGLASS_DATABASE_URL"] = self._database
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "monitor.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        self._passes = 0
+        return self._child
+
+    def _discard(self) -> None:
+        child, self._child = self._child, None
+        if child is None:
+            return
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.close()
+        try:
+            child.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        child.stdout.close()
+
+
+def main() -> None:
+    """The child's side."""
+    # What a library prints must not reach the pipe that carries the answers.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    from monitor.app import App
+    from monitor.settings import load_settings
+    from monitor.telemetry import configure_logging
+
+    settings = load_settings()
+    configure_logging(settings.log_level, json=settings.log_format == "json")
+    app = App.open(settings)
+    for line in sys.stdin:
+        if line.strip() != "pass":
+            continue
+        try:
+            judged = sum(app.one_pass(watched).judged for watched in app.watched())
+            answer: dict[str, Any] = {"ok": True, "judged": judged}
+        except Exception as error:  # noqa: BLE001 - the edge of the job: reported to the parent, which counts it
+            log.exception("a pass failed")
+            answer = {"ok": False, "error": f"{type(error).__name__}: {error}"}
+        answer["rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()
