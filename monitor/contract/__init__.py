@@ -6,6 +6,7 @@ model      the contract as frozen values
 rules      what parts of it mean for each other
 explain    from validation errors to sentences
 reading    a file to a contract, or to all its problems at once
+guess      what a column may be, by its name and its values
 inference  a file or a table to a first contract
 secrets    what `env:` and `file:` stand for
 """

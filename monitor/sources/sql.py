@@ -269,7 +269,7 @@ class _Rows:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A first look at a table: some rows with all columns, how many there are, and the primary key if it is one column."""
+    """A first look at a table: rows with all columns, their number, the primary key if it is one column."""
 
     table: pa.Table
     rows: int
