@@ -1,7 +1,7 @@
 """Which segment values carry a change: Adtributor (Bhagwan et al., NSDI 2014) over the counts of a window.
 
-For each value v of a dimension, q_v is what the window counted and p_v what it would have counted had the window's
-records been spread as the reference's: explanatory power EP_v = (q_v − p_v) / (Q − P), and surprise
+For each value v of a dimension, q_v is what the window counted and p_v what it would have counted had the
+window's records been spread as the reference's: explanatory power EP_v = (q_v − p_v) / (Q − P), and surprise
 S_v = ½·[p ln 2p/(p + q) + q ln 2q/(p + q)] of the shares p = p_v / P and q = q_v / Q.
 """
 
@@ -54,9 +54,9 @@ def segments(
 ) -> tuple[Share, ...]:
     """The segment values that carry a finding, dimension with most surprise first, heaviest value first.
 
-    `profile` is the judged window's, `reference` the merged one of all reference windows. Followed is the series
-    that leads the finding; () where no segment stands out, for a finding without series, and for repeated
-    messages, of which segments keep no count.
+    `profile` is the judged window's, `reference` the merged one of all reference windows. Followed is the
+    series that leads the finding; () where no segment stands out, for a finding without series, and for
+    repeated messages, of which segments keep no count.
     """
     if not finding.named or not profile.records or not reference.records:
         return ()
@@ -88,7 +88,7 @@ def _adtribute(
     change = (now - normal) if rising else (normal - now)
     total = change.sum()
     gains = np.maximum(change, 0).sum()
-    # Shares that shift between segments leave the total as it was: then what grew is compared with all growth.
+    # Shares that move between segments leave the total as it was: what grew is then compared with all growth.
     whole = total if total > gains / 2 else gains
     if whole <= 0:
         return []
@@ -192,9 +192,7 @@ def _known_pairs(languages: Sequence[str], pairs: Sequence[str]) -> Iterator[int
         yield first * len(languages) + second
 
 
-def _grown(
-    name: str, field: str, profile: Profile, reference: Profile, plan: Plan
-) -> npt.NDArray[np.intp]:
+def _grown(name: str, field: str, profile: Profile, reference: Profile, plan: Plan) -> npt.NDArray[np.intp]:
     """The bins whose share grew: a distribution moved to them."""
     now = profile.take(plan, name, field).astype(np.float64)
     before = reference.take(plan, name, field).astype(np.float64)

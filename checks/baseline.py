@@ -1,4 +1,4 @@
-"""The baseline: what a reference predicts for a window, the nulls around it, and the threshold of the model."""
+"""The baseline: what a reference predicts for a window, the nulls around it, and the model's threshold."""
 
 from __future__ import annotations
 
@@ -32,27 +32,11 @@ from checks.expected import (
     tally,
 )
 from checks.novelty import as_if_new
-from checks.scores import (
-    LANES,
-    NOTABLE,
-    NOTABLE_Z,
-    OK,
-    Centre,
-    Null,
-    Raw,
-    Scores,
-    Spread,
-    add_distribution,
-    believed_z,
-    centre_of,
-    estimate_spread,
-    finish,
-    learn_null,
-    raw_scores,
-    tempering,
-)
+from checks.sampling_null import Raw, Spread, add_distribution, estimate_spread, raw_scores
+from checks.scores import LANES, NOTABLE, NOTABLE_Z, OK, Scores, finish, tempering
 from checks.seasons import Blocks, Calendar, Season, blocks, classes, missing, places
 from checks.series import Observations, Series
+from checks.window_null import Centre, Null, believed_z, centre_of, learn_null
 
 Floats = npt.NDArray[np.float64]
 
@@ -163,7 +147,7 @@ class Baseline:
         return hashlib.sha256(self.encode()).hexdigest()
 
     def encode(self) -> bytes:
-        """Canonical bytes: magic, version, length of a JSON head, the head, little-endian arrays in its order."""
+        """Canonical bytes: magic, version, length of a JSON head, the head, its little-endian arrays."""
         arrays = self._arrays()
         head = {
             "series": [[s.metric, s.column, s.segment, s.term, s.kind, s.family] for s in self.series],
@@ -186,8 +170,8 @@ class Baseline:
     def _arrays(self) -> list[npt.NDArray[np.generic]]:
         sums, null = self.sums, self.null
         parts: list[npt.NDArray[np.generic]] = [self.season.astype("<i1")]
-        plain = (sums.windows, sums.n, sums.x, sums.within, self.spread.dispersion, self.spread.scale)
-        plain += (null.mean, null.up, null.down, null.edges, null.count, null.typical_n, self.temper)
+        plain = [sums.windows, sums.n, sums.x, sums.within, self.spread.dispersion, self.spread.scale]
+        plain += [null.mean, null.up, null.down, null.edges, null.count, null.typical_n, self.temper]
         parts += [np.ascontiguousarray(array, dtype="<f8") for array in plain]
         parts += [np.ascontiguousarray(self.class_counts[s], dtype="<i8") for s in sorted(self.class_counts)]
         return parts
@@ -392,7 +376,7 @@ def _learn_without_blocks(
 def _within_variance(total: Sums) -> Floats:
     """Pooled variance of single values within windows, float64[S]."""
     freedom = total.n.sum(axis=0) - total.windows.sum(axis=0)
-    return total.within.sum(axis=0) / np.maximum(freedom, 1)
+    return np.asarray(total.within.sum(axis=0) / np.maximum(freedom, 1))
 
 
 def _class_counts(
@@ -457,7 +441,7 @@ def _notable(scores: Scores, baseline: Baseline) -> npt.NDArray[np.uint8]:
 
 
 def _at_recent_level(baseline: Baseline, frozen: Level, recent: Observations) -> Level:
-    """The frozen level moved by what the recent windows were off: volumes by a factor, means by a difference."""
+    """The frozen level moved by what recent windows were off: volumes by a factor, means by a difference."""
     kinds, every = baseline.kinds, baseline.calendar.every_us
     if len(recent.start_us) * every < _RECENT_DAYS * 86_400_000_000:
         return frozen

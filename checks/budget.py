@@ -23,11 +23,12 @@ Ints = npt.NDArray[np.intp]
 # A part of the budget is kept for breaks that fire without a sequence (DESIGN §6.7).
 HARD_LANE_SHARE = 0.1
 
-# Evidence below this is never an episode, however little the reference varied; it is above MAX_STEP, so that it
-# takes two windows, and e^-8.5 is 1 in 5,000 per series and window.
+# Evidence below this is never an episode, however little the reference varied. It is above MAX_STEP: it takes
+# two windows.
 LEAST_THRESHOLD = MAX_STEP + 0.5
 
-# Peaks that the tail is fitted to start here at the lowest, and are one while fewer than this many windows part them.
+# Peaks that the tail is fitted to start here at the lowest, and are one while fewer than this many windows
+# part them.
 _LOWEST_PEAK = 4.0
 _APART = 3
 
@@ -52,7 +53,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """Evidence in nats at which a series fires; `extrapolated` if the reference is too short to have shown it."""
+    """Evidence in nats at which a series fires; `extrapolated` if the reference is too short to show it."""
 
     nats: float
     extrapolated: bool
@@ -114,8 +115,8 @@ def evidence(
     windows: Ints,
     out: Floats,
 ) -> None:  # pragma: no cover - compiled
-    """Run every lane over the windows in the order given, and put into out[family, t] the largest evidence of a
-    lane whose effect since it left zero is above its floor. The same rules as `decision.step`."""
+    """Run every lane over the windows in the order given, and put into out[family, t] the largest evidence of
+    a lane whose effect since it left zero is above its floor. The same rules as `decision.step`."""
     for lane in range(len(steps)):
         s, f = series[lane], family[lane]
         size, ratio, events = floors[s, 0], floors[s, 1], floors[s, 2]
@@ -139,7 +140,7 @@ def evidence(
 
 
 def peaks(levels: Floats, least: float) -> Floats:
-    """Largest value of every stretch above `least` in float64[F, T]; stretches closer than 3 windows are one."""
+    """Largest value of every stretch above `least` in float64[F, T]; 3 windows below it part stretches."""
     found = [_peaks_of(row, least) for row in levels]
     return np.concatenate(found) if found else np.zeros(0)
 
@@ -160,7 +161,8 @@ def find_threshold(lanes: Lanes, blocks: Blocks, every_us: int, budget: Budget, 
     allowed = budget.per_day * (1 - HARD_LANE_SHARE)
     generator = np.random.default_rng(seed)
     length = max(1, math.ceil(max(budget.days, 4 * block_days) / block_days))
-    found, days = [], 0.0
+    found: list[Floats] = []
+    days = 0.0
     for _ in range(STREAMS):
         drawn = generator.integers(0, blocks.count, size=length)
         windows = np.concatenate([members[k] for k in drawn])
@@ -168,8 +170,8 @@ def find_threshold(lanes: Lanes, blocks: Blocks, every_us: int, budget: Budget, 
         days += len(windows) * every_us / 86_400_000_000
     heights = np.sort(np.concatenate(found))[::-1]
 
-    # A block not seen yet is higher than all K that were with probability 1 / (K + 1), not 0 (exchangeability):
-    # that much of the rate the streams cannot show.
+    # A block not seen yet is higher than all K that were with probability 1 / (K + 1), not 0: being
+    # exchangeable with them. That much of the rate the streams cannot show.
     affordable = allowed * blocks.count / (blocks.count + 1)
     per_block = allowed * block_days
     if per_block * (blocks.count + 1) >= 2:
@@ -178,7 +180,7 @@ def find_threshold(lanes: Lanes, blocks: Blocks, every_us: int, budget: Budget, 
     # Too rare for the blocks at hand: an exponential tail beyond the height that every second block reaches.
     rate = max(0.5, per_block)
     start = max(_height(heights, rate / block_days * days), _LOWEST_PEAK)
-    above = max(np.count_nonzero(heights > start), 0.5) / days * block_days
+    above = max(float(np.count_nonzero(heights > start)), 0.5) / days * block_days
     own = _run(lanes, np.concatenate(members))
     excess = own[own > start] - start
     shape = _PRIOR_PEAKS + len(excess)
@@ -213,7 +215,7 @@ def _height(descending: Floats, count: float) -> float:
 
 
 def provisional_threshold(lanes: int, every_us: int, budget: Budget) -> Threshold:
-    """Without blocks: every lane and window of the period may alarm once, with chance e^-h each (Lorden's bound)."""
+    """Without blocks: each lane may alarm in each window of the period with chance e^-h (Lorden 1971)."""
     windows = budget.days * 86_400_000_000 / every_us
     allowed = budget.episodes * (1 - HARD_LANE_SHARE)
     nats = math.log(max(lanes, 1) * max(windows, 1) / allowed)

@@ -1,8 +1,9 @@
 """From scores to verdicts: evidence gathered over windows, and what it says of each family of causes.
 
-Per series up to four lanes gather evidence (`scores.steps_of`), each a CUSUM: S ← max(0, S + step). A lane fires
-when S reaches the baseline's threshold and the effect of the windows since S left zero is above the floor. A lane
-above the threshold is held there, so that what is over comes down in a few windows and not in as many as it lasted.
+Per series up to four lanes gather evidence (`scores.steps_of`), each a CUSUM: S ← max(0, S + step). A lane
+fires when S reaches the baseline's threshold and the effect of the windows since S left zero is above the
+floor. A lane above the threshold is held there, so that what is over comes down in a few windows and not in
+as many as it lasted.
 """
 
 from __future__ import annotations
@@ -50,9 +51,9 @@ _MAGIC = b"DGST"
 class State:
     """The sequence after a window; everything of later windows that depends on earlier ones.
 
-    Per lane, [S, 4]: cusum, gained (the same without the cap), and since it left zero: since_us, windows, and the
-    sums seen, normal, unit of `Scores`. Per series, [S]: fired (+1 rose, -1 fell, 0 not since the last reset),
-    during (rates: the share while it fired), calm (rates: nats for "normal again").
+    Per lane, [S, 4]: cusum, gained (the same without the cap), and since it left zero: since_us, windows, and
+    the sums seen, normal, unit of `Scores`. Per series, [S]: fired (+1 rose, -1 fell, 0 not since the last
+    reset), during (rates: the share while it fired), calm (rates: nats for "normal again").
     """
 
     cusum: Floats
@@ -71,13 +72,22 @@ class State:
         """The state before the first window."""
         size = len(baseline.series)
         shape = (size, LANES)
-        zero = [np.zeros(shape) for _ in range(6)]
-        since = np.zeros(shape, dtype=np.int64)
-        fired = np.zeros(size, dtype=np.int8)
-        return cls(zero[0], zero[1], since, *zero[2:], fired, np.zeros(size), np.zeros(size))
+        return cls(
+            cusum=np.zeros(shape),
+            gained=np.zeros(shape),
+            since_us=np.zeros(shape, dtype=np.int64),
+            windows=np.zeros(shape),
+            seen=np.zeros(shape),
+            normal=np.zeros(shape),
+            unit=np.zeros(shape),
+            fired=np.zeros(size, dtype=np.int8),
+            during=np.zeros(size),
+            calm=np.zeros(size),
+        )
 
     def encode(self) -> bytes:
-        """Canonical bytes: a JSON head, the lanes above zero (int32 places, then columns), the series that fired."""
+        """Canonical bytes: a JSON head, the lanes above zero (int32 places, then columns), the series that
+        fired."""
         lanes = np.flatnonzero(self.cusum.reshape(-1) > 0).astype("<i4")
         series = np.flatnonzero(self.fired).astype("<i4")
         head = json.dumps([self.cusum.shape[0], len(lanes), len(series)], separators=(",", ":")).encode()
@@ -138,8 +148,8 @@ _SERIES_FIELDS = (("fired", "<i1"), ("during", "<f8"), ("calm", "<f8"))
 class Named:
     """A series that carries a finding, over the windows since its evidence left zero.
 
-    `weight` is its evidence in nats; value and expected are means over those windows, in the unit of the measured
-    value; `effect` is in the unit of `Scores.effect`; `z` is that of the window just judged.
+    `weight` is its evidence in nats; value and expected are means over those windows, in the unit of the
+    measured value; `effect` is in the unit of `Scores.effect`; `z` is that of the window just judged.
     """
 
     series: int
@@ -172,8 +182,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Judgement:
-    """status uint8[S] (index into scores.STATUS), cusum float64[S] (nats, the higher lane), threshold in nats, and
-    one finding per family that has a series or a break."""
+    """status uint8[S] (index into scores.STATUS), cusum float64[S] (nats, the higher lane), threshold in
+    nats, and one finding per family that has a series or a break."""
 
     status: npt.NDArray[np.uint8]
     cusum: Floats
@@ -202,7 +212,9 @@ def step(
         mine = families == family
         broken = tuple(one for one in hard if one.family == family)
         if mine.any() or broken:
-            findings.append(_finding(baseline, moved, scores, family, mine, firing, usable, quiet, loud, broken, at))
+            findings.append(
+                _finding(baseline, moved, scores, family, mine, firing, usable, quiet, loud, broken, at)
+            )
     return moved, Judgement(status, moved.cusum.max(axis=1, initial=0.0), baseline.threshold, tuple(findings))
 
 
@@ -366,8 +378,8 @@ def leave_one_block_out(
 ) -> tuple[Judgement, ...]:
     """One judgement per reference window, each block against a baseline fitted to the others only.
 
-    The honest answer to "what would this have said of days on which nothing happened?". Raises ValueError if the
-    reference has fewer than three blocks.
+    The honest answer to "what would this have said of days on which nothing happened?". Raises ValueError if
+    the reference has fewer than three blocks.
     """
     block = blocks(obs.start_us, calendar)
     if block.kind == "none":

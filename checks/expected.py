@@ -1,4 +1,5 @@
-"""What reference windows say a window should hold: sums per place in the week, and levels predicted from them.
+"""What reference windows say a window should hold: sums per place in the week, and levels predicted from
+them.
 
 Predictions for a reference window itself are made from the *other* blocks only, here and everywhere.
 """
@@ -16,7 +17,9 @@ from checks.series import Observations, Series
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
-SAME_SEASON_WEIGHT = 0.8  # of rates and distributions; volumes and means differ too much between seasons to pool
+SAME_SEASON_WEIGHT = (
+    0.8  # of rates and distributions; volumes and means differ too much between seasons to pool
+)
 
 # The finest season is taken only where it cuts the leave-one-block-out loss by this much: it has the fewest
 # windows per class, and a class learnt from two of them alarms on the third.
@@ -43,15 +46,23 @@ class Kinds:
 
 @dataclass(frozen=True)
 class Sums:
-    """Sums over windows, each float64[..., S]: how many were observed, Σn, Σx, and Σ(xx − x²/n) within windows."""
+    """Sums over windows, each float64[..., S]: how many were observed, Σn, Σx, and Σ(xx − x²/n) within
+    windows."""
 
     windows: Floats
     n: Floats
     x: Floats
     within: Floats
 
-    def __getitem__(self, index: int | Ints | tuple[object, ...]) -> Sums:
+    def at(self, index: int | Ints) -> Sums:
+        """One entry, or some, of the first axis."""
         return Sums(self.windows[index], self.n[index], self.x[index], self.within[index])
+
+    def of_series(self, columns: Ints) -> Sums:
+        """Some of the last axis."""
+        return Sums(
+            self.windows[..., columns], self.n[..., columns], self.x[..., columns], self.within[..., columns]
+        )
 
     def __sub__(self, other: Sums) -> Sums:
         return Sums(
@@ -89,7 +100,8 @@ def tally(obs: Observations, kinds: Kinds, cell: Ints, block: Blocks, cells: int
 
 @dataclass(frozen=True)
 class Folded:
-    """Sums by season: `same` [C, S] holds at each cell the sums of its class, `pooled` [S] those of all cells."""
+    """Sums by season: `same` [C, S] holds at each cell the sums of its class, `pooled` [S] those of all
+    cells."""
 
     same: Sums
     pooled: Sums
@@ -98,16 +110,16 @@ class Folded:
 def fold(sums: Sums, season: npt.NDArray[np.int8], slots: int) -> Folded:
     """Sums [C, S] folded by the season of each series, int8[S].
 
-    A class without a window is answered by the same hour of any day, and failing that by all windows: Saturday
-    04:00 is more like other nights than like the mean of the day.
+    A class without a window is answered by the same hour of any day, and failing that by all windows:
+    Saturday 04:00 is more like other nights than like the mean of the day.
     """
     pooled = sums.total()
     same = Sums(*(np.empty_like(sums.n) for _ in range(4)))
     by_hour = _by_class(sums, Season.HOUR, slots)
     for kind in np.unique(season):
         columns = np.flatnonzero(season == kind)
-        own = _by_class(sums[:, columns], Season(kind), slots)
-        hour, everything = by_hour[:, columns], pooled[columns]
+        own = _by_class(sums.of_series(columns), Season(kind), slots)
+        hour, everything = by_hour.of_series(columns), pooled.of_series(columns)
         for name in ("windows", "n", "x", "within"):
             fallback = np.where(hour.windows > 0, getattr(hour, name), getattr(everything, name))
             getattr(same, name)[:, columns] = np.where(own.windows > 0, getattr(own, name), fallback)
@@ -141,7 +153,7 @@ class Level:
 
 def level(folded: Folded, kinds: Kinds, cell: Ints, season: npt.NDArray[np.int8]) -> Level:
     """What windows at int[W] cells should hold. Volumes and means come from the same season alone."""
-    same, pooled = folded.same[cell], folded.pooled
+    same, pooled = folded.same.at(cell), folded.pooled
     mean = np.zeros((len(cell), len(season)))
     sampling, between = np.ones_like(mean), np.ones_like(mean)
 
@@ -167,7 +179,9 @@ def level(folded: Folded, kinds: Kinds, cell: Ints, season: npt.NDArray[np.int8]
     return Level(mean, sampling, between)
 
 
-def left_out_level(sums: Sums, kinds: Kinds, cell: Ints, block: Blocks, season: npt.NDArray[np.int8]) -> Level:
+def left_out_level(
+    sums: Sums, kinds: Kinds, cell: Ints, block: Blocks, season: npt.NDArray[np.int8]
+) -> Level:
     """[W, S]: each reference window predicted from the blocks it is not in; sums [K, C, S]."""
     slots = sums.n.shape[1] // 7
     total = sums.total()
@@ -175,7 +189,7 @@ def left_out_level(sums: Sums, kinds: Kinds, cell: Ints, block: Blocks, season: 
     out = Level(np.zeros(shape), np.zeros(shape), np.zeros(shape))
     for k in range(block.count):
         mine = np.flatnonzero(block.of == k)
-        part = level(fold(total - sums[k], season, slots), kinds, cell[mine], season)
+        part = level(fold(total - sums.at(k), season, slots), kinds, cell[mine], season)
         out.mean[mine], out.sampling[mine], out.between[mine] = part.mean, part.sampling, part.between
     return out
 

@@ -120,13 +120,14 @@ def _how_big(finding: Finding, baseline: Baseline) -> str:
 
 def _size(named: Named, series: Series) -> str:
     if series.kind == "volume":
-        return f"that is {abs(named.effect):.0%} {'more' if named.effect > 0 else 'less'} than normal for these hours"
+        side = "more" if named.effect > 0 else "less"
+        return f"that is {abs(named.effect):.0%} {side} than normal at that time of the week"
     if series.kind == "mean":
         side = "above" if named.effect > 0 else "below"
         return f"that is {abs(named.effect):.2g} standard deviations of single values {side} normal"
     if series.kind == "distribution":
         usual = max(named.expected, 1e-12)
-        return f"it lies {named.value / usual:.1f} times as far from the reference as windows of this size normally do"
+        return f"it is {named.value / usual:.1f} times as far from normal as windows of this size usually are"
     points = f"{abs(named.effect) * 100:.2g} points {'above' if named.effect > 0 else 'below'} normal"
     if named.effect > 0 and named.expected > 0 and named.value / named.expected >= 2:
         return f"that is {points}, {_times(named.value / named.expected)} the usual share"
@@ -134,14 +135,22 @@ def _size(named: Named, series: Series) -> str:
 
 
 def _times(ratio: float) -> str:
-    return f"{ratio:.1f} times" if ratio < 10 else f"{ratio:,.0f} times" if ratio < 1_000 else "over 1,000 times"
+    return (
+        f"{ratio:.1f} times" if ratio < 10 else f"{ratio:,.0f} times" if ratio < 1_000 else "over 1,000 times"
+    )
 
 
 def _where(finding: Finding, shares: Sequence[Share], timezone: str) -> str:
-    since = "It began in this window" if finding.since_us is None else f"It began about {_at(finding.since_us, timezone)}"
+    since = (
+        "It began in this window"
+        if finding.since_us is None
+        else f"It began about {_at(finding.since_us, timezone)}"
+    )
     if not shares:
         return f"{since}; no segment carries it alone."
-    carried = ", ".join(f"{share.segment} ({min(share.share, 1.0):.0%} of the change)" for share in shares[:3])
+    carried = ", ".join(
+        f"{share.segment} ({min(share.share, 1.0):.0%} of the change)" for share in shares[:3]
+    )
     return f"{since}; most of it comes from {carried}."
 
 

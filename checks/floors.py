@@ -1,19 +1,19 @@
 """How large a change must be before anybody is told, whatever its probability.
 
-| kind, metric                                  | floor                                                        |
-|-----------------------------------------------|--------------------------------------------------------------|
-| volume                                        | 20 % of the expected records                                 |
-| mean                                          | 0.1 standard deviations of the reference's values            |
-| distribution                                  | 0.003 nats of JSD above what is normal at that size          |
-| encoding_rate, evasion_rate                   | 5 messages, 4 × the base rate and 0.1 points                 |
-| pair_rate, new_pair_rate, unseen_rate         | 5 messages, 2 × the base rate and 0.5 points                 |
-| null, type failure, non-finite, out of range, duplicate id, latency miss | 5 messages, 1.5 × the base rate and 0.5 points |
-| mixed_rate, duplicate_text_rate               | 5 messages and 1 point                                       |
-| shares of languages, classes and segments, unknown_word_rate | 5 messages and 2 points                       |
+| kind or metric                            | floor                                                     |
+|-------------------------------------------|-----------------------------------------------------------|
+| volume                                    | 20 % of the expected records                              |
+| mean                                      | 0.1 standard deviations of the reference's values         |
+| distribution                              | 0.003 nats of JSD above what is normal at that size       |
+| encoding, evasion rate                    | 5 messages, 4 × the expected and 0.1 points               |
+| pair, new pair, unseen rate               | 5 messages, 2 × the expected and 0.5 points               |
+| mixed, duplicate text rate                | 5 messages and 1 point                                    |
+| share of a language, class or segment, unknown word rate | 5 messages and 2 points                    |
+| any other rate (nulls, failures, misses)  | 5 messages, 1.5 × the expected and 0.5 points             |
 
-0.003 nats is what 4 points moved from one of ten equal bins to another give; PSI is about eight times JSD. The
-floor of a *sparse* class is a ratio: 0.1 % of messages broken is nothing at a base of 1 % and an incident at a base
-of zero.
+0.003 nats is what 3.5 points moved from one of ten equal bins to another give; PSI is about eight times JSD.
+The floor of a *sparse* class is a ratio: 0.1 % of messages broken is nothing at a base of 1 % and an incident
+at a base of zero.
 """
 
 from __future__ import annotations

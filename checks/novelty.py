@@ -1,8 +1,8 @@
 """How often something new comes when nothing has changed.
 
-The reference holds no unseen value and no new language pair, because what it holds is what "seen" means: taken at
-its word, the first new value of any week would be an alarm. Left-out blocks tell better: a value that only one
-block holds was new when that block came.
+The reference holds no unseen value and no new language pair, because what it holds is what "seen" means:
+taken at its word, the first new value of any week would be an alarm. Left-out blocks tell better: a value
+that only one block holds was new when that block came.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from checks.series import Observations, Series
 def as_if_new(obs: Observations, block: Blocks) -> Observations:
     """The reference with `unseen_rate` and `new_pair_rate` counted against the other blocks.
 
-    Unseen values come from the counts of the same column's `jsd`, new pairs from its `pair_rate` series. A rate
-    that has neither stays as it was counted. With fewer than three blocks nothing is changed.
+    Unseen values come from the counts of the same column's `jsd`, new pairs from its `pair_rate` series. A
+    rate that has neither stays as it was counted. With fewer than three blocks nothing is changed.
     """
     if block.kind == "none":
         return obs
@@ -40,7 +40,12 @@ def as_if_new(obs: Observations, block: Blocks) -> Observations:
 def _values(obs: Observations, series: Series) -> npt.NDArray[np.float64] | None:
     """float64[W, B]: the counts per value behind an unseen rate."""
     for s, other in enumerate(obs.series):
-        if (other.metric, other.column, other.segment, other.term) == ("jsd", series.column, series.segment, ""):
+        if (other.metric, other.column, other.segment, other.term) == (
+            "jsd",
+            series.column,
+            series.segment,
+            "",
+        ):
             return obs.bins[s].astype(np.float64)
     return None
 

@@ -1,7 +1,8 @@
-"""The place of a window in the week, which of it matters to a series, and the blocks that are left out in turn.
+"""The place of a window in the week, which of it matters to a series, and the blocks that are left out in
+turn.
 
-A *cell* is (weekday, slot of the day) in the contract's time zone, the finest season there is; a coarser season
-groups cells. Holidays count as Sundays.
+A *cell* is (weekday, slot of the day) in the contract's time zone, the finest season there is; a coarser
+season groups cells. Holidays count as Sundays.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Season(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """The length of a window and what decides its season: `timezone` is an IANA name, `holidays` local dates."""
+    """The length of a window and what decides its season: `timezone` is an IANA name, `holidays` local
+    dates."""
 
     every_us: int
     timezone: str

@@ -1,7 +1,7 @@
 """Tail probabilities as normal scores: how surprising a count, a volume or a distance is under its null.
 
-Scores are signed (positive = more than expected), z = Φ⁻¹(1 − p) with p the mid-p of the upper tail, and clipped
-to ±Z_LIMIT. Small tails are summed or integrated directly and never taken as 1 − cdf.
+Scores are signed (positive = more than expected), z = Φ⁻¹(1 − p) with p the mid-p of the upper tail, and
+clipped to ±Z_LIMIT. Small tails are summed or integrated directly and never taken as 1 − cdf.
 """
 
 from __future__ import annotations
@@ -21,20 +21,22 @@ _EXACT_VARIANCE = 900.0
 
 
 def z_of_tails(upper: Floats, lower: Floats) -> Floats:
-    """Signed score from the two mid-p tails, taken from the smaller one, so that neither side loses digits."""
+    """Signed score from the two mid-p tails, taken from the smaller one, so that neither side loses
+    digits."""
     from scipy.special import ndtri
 
     tiny = 1e-300
     up = -ndtri(np.clip(upper, tiny, 0.5))
     down = ndtri(np.clip(lower, tiny, 0.5))
-    return np.clip(np.where(upper <= lower, up, down), -Z_LIMIT, Z_LIMIT)
+    return np.asarray(np.clip(np.where(upper <= lower, up, down), -Z_LIMIT, Z_LIMIT))
 
 
 def beta_binomial_z(x: Floats, n: Floats, mean: Floats, rho: Floats) -> Floats:
     """Score of x of n under a beta-binomial of mean in (0, 1) and intra-class correlation rho in (0, 1).
 
     All float64[...] of one shape; 0 where n = 0. Variance n·mean·(1 − mean)·(1 + (n − 1)·rho). Up to a
-    variance of 900 the tail is summed exactly; beyond it x/n is taken as a beta of the same mean and variance.
+    variance of 900 the tail is summed exactly; beyond it x/n is taken as a beta of the same mean and
+    variance.
     """
     from scipy.special import betainc, betaincc
 
@@ -90,7 +92,8 @@ def _beta_binomial_tails(
 
 
 def beta_binomial_gain(x: Floats, n: Floats, low: Floats, high: Floats, rho: Floats) -> Floats:
-    """ln P(x of n | mean `high`) − ln P(x of n | mean `low`), both beta-binomial with the same rho; 0 if n = 0."""
+    """ln P(x of n | mean `high`) − ln P(x of n | mean `low`), both beta-binomial with the same rho; 0 if n =
+    0."""
     from scipy.special import betaln
 
     strength = 1.0 / rho - 1.0
@@ -103,7 +106,8 @@ def beta_binomial_gain(x: Floats, n: Floats, low: Floats, high: Floats, rho: Flo
 
 
 def negative_binomial_z(x: Floats, mean: Floats, dispersion: Floats) -> Floats:
-    """Score of a count x under a negative binomial of mean > 0 and variance mean + dispersion·mean², dispersion > 0."""
+    """Score of a count x under a negative binomial of mean > 0 and variance mean + dispersion·mean²,
+    dispersion > 0."""
     from scipy.special import betainc, betaincc, gammaln
 
     size = 1.0 / dispersion
@@ -129,7 +133,7 @@ def t_to_z(t: Floats, freedom: Floats) -> Floats:
     from scipy.special import ndtri, stdtr
 
     tail = np.clip(stdtr(freedom, -np.abs(t)), 1e-300, 0.5)
-    return np.clip(-np.sign(t) * ndtri(tail), -Z_LIMIT, Z_LIMIT)
+    return np.asarray(np.clip(-np.sign(t) * ndtri(tail), -Z_LIMIT, Z_LIMIT))
 
 
 def two_sided_p(z: Floats) -> Floats:

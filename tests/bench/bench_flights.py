@@ -21,7 +21,7 @@ BUDGETS = (14.0, 30.0, 90.0)
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one stream and budget: false episodes, false column-alarms, days, and per injection the delay or None."""
+    """Of one stream: false episodes, false column-alarms, days, and per injection the delay or None."""
 
     episodes: int
     alarms: int
@@ -69,7 +69,9 @@ def interval(values: npt.NDArray[np.float64], seed: int = 0) -> tuple[float, flo
 def main(streams: int = 36) -> None:
     data = flights.load()
     print(f"{streams} streams of {MONITORED.stop - MONITORED.start} monitored days, no change point")
-    print("budget      episodes/day  ratio to the budget (90 % interval)  column-alarms/day  median threshold")
+    print(
+        "budget      episodes/day  ratio to the budget (90 % interval)  column-alarms/day  median threshold"
+    )
     for days in BUDGETS:
         outcomes = [judge(data, seed, days, injections=days == BUDGETS[-1]) for seed in range(streams)]
         per_day = np.array([one.episodes / one.days for one in outcomes])
@@ -77,8 +79,9 @@ def main(streams: int = 36) -> None:
         low, high = interval(per_day * days)
         threshold = np.median([one.threshold for one in outcomes])
         print(
-            f"1 per {days:3.0f} d   {per_day.mean():.4f}        {per_day.mean() * days:.2f} ({low:.2f}-{high:.2f})"
-            f"                       {alarms:.4f}             {threshold:.1f} nats"
+            f"1 per {days:3.0f} d   {per_day.mean():.4f}        "
+            f"{per_day.mean() * days:.2f} ({low:.2f}-{high:.2f})                       "
+            f"{alarms:.4f}             {threshold:.1f} nats"
         )
     print(f"\ninjection        found within {WITHIN} d  median delay")
     for i, kind in enumerate(flights.INJECTIONS):

@@ -1,4 +1,5 @@
-"""Planted incidents and false episodes on simulated streams: `python -m tests.bench.bench_stream [seeds] [first]`."""
+"""Planted incidents and false episodes on simulated streams: `python -m tests.bench.bench_stream [seeds]
+[first]`."""
 
 from __future__ import annotations
 
@@ -18,9 +19,7 @@ WITHIN = 12
 def explained(episode: Episode, planted: tuple[simulate.Planted, ...]) -> bool:
     """Whether an incident that can raise this family was on, or only just over, when the episode opened."""
     at = episode.opened + simulate.REFERENCE_HOURS
-    return any(
-        one.start <= at < one.end + 3 and episode.family in related(one.incident) for one in planted
-    )
+    return any(one.start <= at < one.end + 3 and episode.family in related(one.incident) for one in planted)
 
 
 def related(incident: simulate.Incident) -> tuple[str, ...]:
@@ -49,7 +48,7 @@ def main(seeds: int = 5, first: int = 0) -> None:
             ]
             delays[one.incident.name].append(min(hits, default=np.inf))
         print(
-            f"seed {seed}: {len(obs.series)} series, fit {took:.1f} s, threshold {fitted.baseline.threshold:.1f} nats, "
+            f"seed {seed}: {len(obs.series)} series, fit {took:.1f} s, {fitted.baseline.threshold:.1f} nats, "
             f"{len(episodes)} episodes, false: {[(one.family, one.opened, one.named[:2]) for one in wrong]}"
         )
     print(f"\nfalse episodes in two weeks: {np.mean(false):.2f} on average, at most {max(false)}")

@@ -15,8 +15,9 @@ from checks.seasons import DAY_US, WEEK_US, Calendar
 from checks.series import Observations, Series
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "flights" / "pnwflights.parquet"
-COLUMNS = "dep_time dep_delay arr_time arr_delay air_time distance hour minute carrier origin dest".split()
+NUMBERS = ("dep_time", "dep_delay", "arr_time", "arr_delay", "air_time", "distance", "hour", "minute")
 CATEGORIES = ("carrier", "origin", "dest")
+COLUMNS = [*NUMBERS, *CATEGORIES]
 CALENDAR = Calendar(DAY_US, "UTC")
 REFERENCE_WEEKS = MONITORED_WEEKS = 12
 INJECTIONS = ("delays +3 min", "8 % relabelled", "2 % unseen", "2 % zero")
@@ -56,7 +57,9 @@ class Stream:
 
 
 def stream(flights: Flights, seed: int) -> Stream:
-    order = np.random.default_rng(seed).permutation(flights.week.max() + 1)[: REFERENCE_WEEKS + MONITORED_WEEKS]
+    order = np.random.default_rng(seed).permutation(flights.week.max() + 1)[
+        : REFERENCE_WEEKS + MONITORED_WEEKS
+    ]
     place = np.full(flights.week.max() + 1, -1)
     place[order] = np.arange(len(order))
     kept = place[flights.week] >= 0
@@ -88,7 +91,8 @@ def inject(original: Stream, kind: str, seed: int) -> Stream:
 
 
 def observe(rows: Stream) -> Observations:
-    """Per column a distribution over 20 equi-depth bins and atoms of the reference, unseen values, mean; volume."""
+    """Per column a distribution over 20 equi-depth bins and atoms of the reference, unseen values, mean;
+    volume."""
     windows = (REFERENCE_WEEKS + MONITORED_WEEKS) * 7
     reference = rows.window < REFERENCE_WEEKS * 7
     n = np.bincount(rows.window, minlength=windows).astype(np.float64)
@@ -121,8 +125,8 @@ def _codes(
 ) -> tuple[npt.NDArray[np.intp], int, int]:
     """Bin of every row, number of bins, and the bin of unseen values (the last).
 
-    Numbers: values on 1 % of the reference and zero are atoms with a bin of their own, between them 20 quantiles;
-    below and above the reference are bins too.
+    Numbers: values on 1 % of the reference and zero are atoms with a bin of their own, between them 20
+    quantiles; below and above the reference are bins too.
     """
     if category:
         known = np.unique(values[reference].astype(str))

@@ -1,6 +1,8 @@
-"""A made-up stream as Observations: hourly windows with a rhythm, rates that wander, and incidents that are known.
+"""A made-up stream as Observations: hourly windows with a rhythm, rates that wander, and incidents that are
+known.
 
-Stands for a model that reads messages: 8 weeks of reference, 2 monitored, about 120 records an hour, 300 series.
+Stands for a model that reads messages: 8 weeks of reference, 2 monitored, about 120 records an hour, 300
+series.
 """
 
 from __future__ import annotations
@@ -87,7 +89,9 @@ class _Stream:
         self.series.append(Series(metric, column, segment, term, kind, family))
         self.stats.append((stats[0], stats[1], stats[2]))
 
-    def rate(self, metric: str, term: str, family: Family, n: Floats, share: Floats, segment: str = "*") -> Floats:
+    def rate(
+        self, metric: str, term: str, family: Family, n: Floats, share: Floats, segment: str = "*"
+    ) -> Floats:
         x = self.generator.binomial(n.astype(np.int64), np.clip(share, 0, 1)).astype(np.float64)
         column = "text" if family in ("encoding", "evasion", "language", "vocabulary") else "decision"
         self.put(metric, column, segment, term, "rate", family, n, x, np.zeros(self.windows))
@@ -138,7 +142,9 @@ def generate(
                 out[one.start : one.end] = one.incident.size
         return out
 
-    level = stream.volume * np.exp(stream.drifting(0.08)) * np.where(change("volume") > 0, change("volume"), 1.0)
+    level = (
+        stream.volume * np.exp(stream.drifting(0.08)) * np.where(change("volume") > 0, change("volume"), 1.0)
+    )
     n = stream.generator.poisson(level).astype(np.float64)
     zero = np.zeros(windows)
     stream.put("volume", "", "*", "", "volume", "volume", n, n, zero)
@@ -185,7 +191,9 @@ def _text(stream: _Stream, n: Floats, change: object) -> None:
     counts = stream.bins[len(stream.series) - 1]
     for i, language in enumerate(LANGUAGES):
         x = counts[:, i].astype(np.float64)
-        stream.put("language_share", "text", "*", language, "rate", "language", n, x, np.zeros(stream.windows))
+        stream.put(
+            "language_share", "text", "*", language, "rate", "language", n, x, np.zeros(stream.windows)
+        )
 
 
 def _numbers(stream: _Stream, n: Floats) -> None:

@@ -1,0 +1,164 @@
+"""What sampling alone does at this n, over-dispersed as the reference was: the first of the two nulls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from checks import tails
+from checks.distances import expected_jsd, jsd
+from checks.expected import Ints, Kinds, Level, observed
+from checks.series import Observations
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+# Records a window must have before a series is scored at all.
+MIN_N = {"volume": 0, "rate": 5, "mean": 10, "distribution": 20}
+JSD_EPSILON = 1e-6
+
+_MIN_DISPERSION = 1e-4
+_MAX_DISPERSION = 0.5
+
+
+def usable_windows(obs: Observations, kinds: Kinds) -> Mask:
+    """bool[W, S]: observed, and with enough records to be scored."""
+    enough = np.zeros(obs.n.shape[1])
+    for name, least in MIN_N.items():
+        enough[getattr(kinds, name)] = least
+    return observed(obs, kinds) & (obs.n >= enough)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How much windows of a series vary: dispersion float64[S] (rate: intra-class correlation; volume:
+    squared coefficient of variation; mean: variance between windows) and scale float64[S] (mean: standard
+    deviation of single values)."""
+
+    dispersion: Floats
+    scale: Floats
+
+
+def estimate_spread(obs: Observations, kinds: Kinds, predicted: Level, within_variance: Floats) -> Spread:
+    """Moment estimates from the squared misses of left-out predictions; within_variance is float64[S]."""
+    seen = observed(obs, kinds)
+    size = len(obs.series)
+    dispersion, scale = np.full(size, _MIN_DISPERSION), np.sqrt(within_variance)
+    x, n = np.where(seen, obs.x, 0.0), np.where(seen, obs.n, 0.0)
+    mean, sampling, between = predicted.mean, predicted.sampling, predicted.between
+
+    def ratio(over: Floats, under: Floats, columns: Ints) -> Floats:
+        above = np.where(seen[:, columns], over, 0.0).sum(axis=0)
+        below = np.where(seen[:, columns], under, 0.0).sum(axis=0)
+        return np.asarray(above / np.maximum(below, 1e-300))
+
+    v, r, m = kinds.volume, kinds.rate, kinds.mean
+    mu = mean[:, v]
+    miss = np.square(x[:, v] - mu) - mu - np.square(mu) * sampling[:, v]
+    found = ratio(miss, np.square(mu) * (1 + between[:, v]), v)
+    dispersion[v] = np.clip(found, _MIN_DISPERSION, None)
+
+    mu, count = mean[:, r], n[:, r]
+    variance = mu * (1 - mu)
+    miss = np.square(x[:, r] - count * mu) - count * variance * (1 + count * sampling[:, r])
+    found = ratio(miss, count * np.maximum(count - 1, 0) * variance * (1 + between[:, r]), r)
+    dispersion[r] = np.clip(found, _MIN_DISPERSION, _MAX_DISPERSION)
+
+    count = np.maximum(n[:, m], 1)
+    # A constant column has no spread of its own; the unit in which its change is told is its own size.
+    typical = np.where(seen[:, m], np.abs(mean[:, m]), 0.0).max(axis=0, initial=0.0)
+    scale[m] = np.maximum(scale[m], 1e-6 * typical + 1e-12)
+    noise = np.square(scale[m]) * (1 / count + sampling[:, m])
+    miss = np.square(x[:, m] / count - mean[:, m]) - noise
+    found = ratio(n[:, m] * miss, n[:, m] * (1 + between[:, m]), m)
+    dispersion[m] = np.maximum(found, _MIN_DISPERSION * np.square(scale[m]))
+    return Spread(dispersion, scale)
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Scores before the between-window null, float64[W, S].
+
+    score     what the reference windows are compared by: the sampling z, or the log ratio d of a distribution
+    sampling  the sampling z
+    expected  predicted value (distribution: the JSD that chance gives)
+    sd        standard deviation of the value about it (distribution: unused)
+    gain, loss  log-likelihood ratio of a rate for twice and for half the odds
+    jsd_n     records that the distance of a distribution rests on (harmonic with the reference)
+    """
+
+    value: Floats
+    score: Floats
+    sampling: Floats
+    expected: Floats
+    sd: Floats
+    gain: Floats
+    loss: Floats
+    jsd_n: Floats
+
+
+def raw_scores(obs: Observations, kinds: Kinds, predicted: Level, spread: Spread) -> Raw:
+    """Volumes, rates and means; `add_distribution` fills in the others."""
+    shape = obs.n.shape
+    raw = Raw(*(np.zeros(shape) for _ in range(8)))
+    v, r, m = kinds.volume, kinds.rate, kinds.mean
+    sound = np.isfinite(obs.n) & np.isfinite(obs.x) & np.isfinite(obs.xx)
+    n, x = np.where(sound, np.maximum(obs.n, 0), 0.0), np.where(sound, obs.x, 0.0)
+
+    mu = predicted.mean[:, v]
+    dispersion = spread.dispersion[v] * (1 + predicted.between[:, v]) + predicted.sampling[:, v]
+    raw.value[:, v], raw.expected[:, v] = x[:, v], mu
+    raw.sd[:, v] = np.sqrt(mu + dispersion * np.square(mu))
+    raw.sampling[:, v] = tails.negative_binomial_z(x[:, v], mu, dispersion)
+
+    mu, count, hits = predicted.mean[:, r], n[:, r], np.minimum(x[:, r], n[:, r])
+    rho = spread.dispersion[r] * (1 + predicted.between[:, r]) + predicted.sampling[:, r]
+    rho = np.minimum(rho, _MAX_DISPERSION)
+    raw.value[:, r] = hits / np.maximum(count, 1e-300)
+    raw.expected[:, r] = mu
+    raw.sd[:, r] = np.sqrt(mu * (1 - mu) * (1 + np.maximum(count - 1, 0) * rho) / np.maximum(count, 1))
+    raw.sampling[:, r] = tails.beta_binomial_z(hits, count, mu, rho)
+    raw.gain[:, r] = tails.beta_binomial_gain(hits, count, mu, _raised(mu), rho)
+    raw.loss[:, r] = tails.beta_binomial_gain(hits, count, mu, _lowered(mu), rho)
+
+    count = np.maximum(n[:, m], 1)
+    noise = np.square(spread.scale[m]) * (1 / count + predicted.sampling[:, m])
+    raw.value[:, m], raw.expected[:, m] = x[:, m] / count, predicted.mean[:, m]
+    raw.sd[:, m] = np.sqrt(noise + spread.dispersion[m] * (1 + predicted.between[:, m]))
+    miss = (raw.value[:, m] - raw.expected[:, m]) / raw.sd[:, m]
+    raw.sampling[:, m] = np.clip(miss, -tails.Z_LIMIT, tails.Z_LIMIT)
+    raw.score[:] = raw.sampling
+    return raw
+
+
+def _raised(share: Floats) -> Floats:
+    """The rate that the likelihood lane looks for: twice the odds, and at least one point more."""
+    return np.clip(np.maximum(2 * share / (1 + share), share + 0.01), None, 0.5 + share / 2)
+
+
+def _lowered(share: Floats) -> Floats:
+    """The other way: half the odds."""
+    return np.maximum(share / (2 - share), 1e-12)
+
+
+def add_distribution(
+    raw: Raw, s: int, bins: npt.NDArray[np.int64], shares: Floats, records: Floats, rho: float = 0.0
+) -> None:
+    """Fill column s: counts int64[W, B] against shares float64[W, B] that stand on float64[W] records.
+
+    d = ln((JSD + ε)/(E₀ + ε)), E₀ what chance gives at these sizes: a small window is far from anything, and
+    no drift. The sampling null takes JSD / E₀ as a gamma with the (K − 1)/2 of its χ² limit as shape, K
+    counted effectively (4·n·E₀). `rho` widens E₀ by the design effect 1 + (n − 1)·rho.
+    """
+    n = bins.sum(axis=1).astype(np.float64)
+    # The columns of expected shares are already smoothed; as counts they only need to be proportional.
+    distance = np.nan_to_num(jsd(shares, bins))
+    chance = np.nan_to_num(expected_jsd(shares, np.maximum(n, 1), records))
+    harmonic = 1 / (1 / np.maximum(n, 1) + 1 / records)
+    shape = np.maximum(4 * harmonic * chance, 0.5)
+    widened = chance * (1 + np.maximum(n - 1, 0) * rho)
+    raw.value[:, s], raw.expected[:, s], raw.jsd_n[:, s] = distance, widened, harmonic
+    raw.score[:, s] = np.log((distance + JSD_EPSILON) / (widened + JSD_EPSILON))
+    raw.sampling[:, s] = tails.gamma_z((distance + JSD_EPSILON) / (widened + JSD_EPSILON), shape)

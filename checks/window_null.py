@@ -1,0 +1,162 @@
+"""What reference windows did when they were predicted without their block: the second of the two nulls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from checks import tails
+from checks.expected import Ints, Kinds
+from checks.sampling_null import JSD_EPSILON, Raw, usable_windows
+from checks.seasons import Blocks
+from checks.series import Observations
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+_TERCILES = 3
+_TERCILE_PRIOR = 30.0  # windows: a tercile of few windows is mostly the pooled null
+
+
+@dataclass(frozen=True)
+class Null:
+    """What raw scores of reference windows were: mean, upward and downward spread float64[3, S] by tercile of
+    n (edges float64[2, S]), how many independent windows stand behind them, and their mean n, float64[S]
+    each."""
+
+    mean: Floats
+    up: Floats
+    down: Floats
+    edges: Floats
+    count: Floats
+    typical_n: Floats
+
+
+@dataclass(frozen=True)
+class Centre:
+    """The null of each window and series, float64[W, S]; count and typical_n float64[S] as in `Null`."""
+
+    mean: Floats
+    up: Floats
+    down: Floats
+    count: Floats
+    typical_n: Floats
+
+
+def learn_null(obs: Observations, kinds: Kinds, score: Floats, block: Blocks) -> tuple[Null, Centre]:
+    """The null of later windows, and the one of each reference window without its block.
+
+    The spread of a side is at least its root mean square miss: distances and counts are skewed, and the plain
+    standard deviation makes their long side look rarer than it is.
+    """
+    usable = usable_windows(obs, kinds)
+    size = obs.n.shape[1]
+    edges = np.full((2, size), np.inf)
+    for s in kinds.distribution:
+        n = obs.n[usable[:, s], s]
+        if len(n):
+            edges[:, s] = np.quantile(n, [1 / 3, 2 / 3])
+    tercile = _tercile(obs.n, edges)
+    middle = _masked_mean(score, usable)
+    miss = np.where(usable, score - middle, 0.0)
+    above, below = np.square(np.maximum(miss, 0)), np.square(np.minimum(miss, 0))
+    parts = (usable.astype(np.float64), miss, above, below)
+    sums = np.zeros((4, block.count, _TERCILES, size))
+    for t in range(_TERCILES):
+        here = tercile == t
+        for i, part in enumerate(parts):
+            np.add.at(sums[i, :, t], block.of, part * here)
+    count = _independent(sums.sum(axis=2), block.count)
+    mean, up, down = _moments(sums.sum(axis=1))
+    typical_n = _masked_mean(obs.n, usable)
+    null = Null(mean + middle, up, down, edges, count, typical_n)
+    shape = obs.n.shape
+    centre = Centre(np.zeros(shape), np.ones(shape), np.ones(shape), count, typical_n)
+    columns = np.arange(size)
+    for k in range(block.count):
+        mine = np.flatnonzero(block.of == k)
+        mean, up, down = _moments(sums.sum(axis=1) - sums[:, k])
+        centre.mean[mine] = (mean + middle)[tercile[mine], columns]
+        centre.up[mine] = up[tercile[mine], columns]
+        centre.down[mine] = down[tercile[mine], columns]
+    return null, centre
+
+
+def centre_of(null: Null, n: Floats) -> Centre:
+    """The null that applies to windows of n float64[W, S] records."""
+    tercile, columns = _tercile(n, null.edges), np.arange(n.shape[1])
+    mean, up, down = (part[tercile, columns] for part in (null.mean, null.up, null.down))
+    return Centre(mean, up, down, null.count, null.typical_n)
+
+
+def _tercile(n: Floats, edges: Floats) -> Ints:
+    return np.asarray((n > edges[0]).astype(np.intp) + (n > edges[1]))
+
+
+def _masked_mean(values: Floats, mask: Mask) -> Floats:
+    return np.asarray((values * mask).sum(axis=0) / np.maximum(mask.sum(axis=0), 1))
+
+
+def _moments(sums: Floats) -> tuple[Floats, Floats, Floats]:
+    """Mean and the spread of either side, [3, S] each, from [4, 3, S] sums; terciles shrunk to all
+    windows."""
+    count, first, above, below = sums
+    all_count = count.sum(axis=0)
+    pooled = np.maximum(all_count, 1)
+    mean_all, above_all, below_all = (part.sum(axis=0) / pooled for part in (first, above, below))
+    weight = count + _TERCILE_PRIOR
+    mean = (first + _TERCILE_PRIOR * mean_all) / weight
+    above = (above + _TERCILE_PRIOR * above_all) / weight
+    below = (below + _TERCILE_PRIOR * below_all) / weight
+    variance = np.maximum(above + below - np.square(mean), 0)
+    # The sum of squares about a mean of N values has N - 1 degrees of freedom.
+    bessel = pooled / np.maximum(pooled - 1, 1)
+    up = np.sqrt(np.maximum(variance, 2 * above) * bessel)
+    down = np.sqrt(np.maximum(variance, 2 * below) * bessel)
+    return mean, np.maximum(up, 1e-6), np.maximum(down, 1e-6)
+
+
+def _independent(sums: Floats, blocks: int) -> Floats:
+    """How many independent windows N windows in blocks amount to, float64[S]: N / (1 + (m − 1)·icc), from
+    [4, K, S] sums; at least the number of blocks (or N, if that is less) and at least 2."""
+    count, first, above, below = sums
+    total = count.sum(axis=0)
+    variance = (above + below).sum(axis=0) / np.maximum(total - 1, 1)
+    filled = np.maximum((count > 0).sum(axis=0), 1)
+    size = total / filled
+    means = first / np.maximum(count, 1)
+    between = np.where(count > 0, np.square(means), 0.0).sum(axis=0) / np.maximum(filled - 1, 1)
+    excess = between - variance / np.maximum(size, 1)
+    icc = np.clip(excess / np.maximum(variance, 1e-300), 0, 1)
+    effective = total / (1 + np.maximum(size - 1, 0) * icc)
+    return np.asarray(np.maximum(np.maximum(effective, np.minimum(blocks, total)), 2.0))
+
+
+def _sampling_z(raw: Raw, centre: Centre, kinds: Kinds, n: Floats) -> Floats:
+    """The sampling z, for distributions against as much chance as their windows have ever shown.
+
+    A timetable is more regular than independent draws: its JSD is e^mean < 1 of what chance gives. Of windows
+    thinned to a share f, the variance of the counts is 1 − f·(1 − e^mean) of the independent one, so a small
+    window gets (nearly) the whole of chance, and a loss of volume is no drift.
+    """
+    sampling = raw.sampling.copy()
+    d = kinds.distribution
+    kept = np.clip(n[:, d] / np.maximum(centre.typical_n[d], 1), 0, 1)
+    share = 1 - kept * (1 - np.exp(np.minimum(centre.mean[:, d], 0)))
+    chance = raw.expected[:, d] * share
+    shape = np.maximum(4 * raw.jsd_n[:, d] * raw.expected[:, d], 0.5)
+    sampling[:, d] = tails.gamma_z((raw.value[:, d] + JSD_EPSILON) / (chance + JSD_EPSILON), shape)
+    return sampling
+
+
+def believed_z(raw: Raw, centre: Centre, kinds: Kinds, n: Floats) -> Floats:
+    """The z of the less surprised null; 0 where the two disagree on the side."""
+    sampling = _sampling_z(raw, centre, kinds, n)
+    miss = raw.score - centre.mean
+    t = miss / np.where(miss >= 0, centre.up, centre.down) / np.sqrt(1 + 1 / centre.count)
+    between = tails.t_to_z(t, np.maximum(centre.count - 1, 1) * np.ones_like(t))
+    agree = np.sign(between) == np.sign(sampling)
+    smaller = np.where(np.abs(between) < np.abs(sampling), between, sampling)
+    return np.where(agree, smaller, 0.0)
