@@ -7,7 +7,14 @@ from collections import Counter
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from sqlalchemy import select
 
 from monitor import jobs, telemetry
@@ -354,6 +361,7 @@ class Machine(RuleBasedStateMachine):
             self.model_id = models.create(conn, f"model {next(_names)}", START).id
         self.windows = 0
         self.held: list[Run] = []
+        self.over: list[Run] = []
         self.effects: Counter[tuple[Kind, int, int]] = Counter()
         self.states: dict[int, str] = {}
 
@@ -362,66 +370,99 @@ class Machine(RuleBasedStateMachine):
             query = select(table).where(table.c.model_id == self.model_id).order_by(table.c.id)
             return [Run(**row._mapping) for row in conn.execute(query)]
 
-    @rule(count=st.integers(1, 3), read=st.booleans())
+    @initialize()
+    def some_windows(self) -> None:
+        self.windows_close(3, read=False)
+
+    @rule(count=st.integers(1, 2), read=st.booleans())
     def windows_close(self, count: int, read: bool) -> None:
         due(self.store, self.model_id, *range(self.windows, self.windows + count), read=read)
         self.windows += count
 
-    @rule()
-    def claims(self) -> None:
-        before = {run.id: run for run in self.rows()}
-        run = claim(self.store, self.clock, "w", lease_seconds=60, model_id=self.model_id)
-        if run is None:
-            return
-        self.held.append(run)
+    @rule(count=st.integers(1, 4))
+    def claims(self, count: int) -> None:
+        for _ in range(count):
+            before = self.rows()
+            run = claim(self.store, self.clock, "w", lease_seconds=60, model_id=self.model_id)
+            if run is not None:
+                self.held.append(run)
+                self.nothing_was_skipped(run, before)
+
+    def nothing_was_skipped(self, run: Run, before: list[Run]) -> None:
         # Freeing the lost leases may have given some of the others up: those are over.
-        others = [other for other in before.values() if other.id != run.id and other.state in UNFINISHED]
-        now = {other.id: other.state for other in self.rows()}
-        open_others = [other for other in others if now[other.id] in UNFINISHED]
+        now = {row.id: row.state for row in self.rows()}
+        waiting = [
+            row
+            for row in before
+            if row.id != run.id and row.state in UNFINISHED and now[row.id] in UNFINISHED
+        ]
         if run.kind == "measure":
-            assert not any(other.kind == "read" for other in open_others)
+            assert not any(row.kind == "read" for row in waiting)
         if run.kind == "judge":
             assert not any(
-                other.kind == "judge" and other.window_start_us < run.window_start_us for other in open_others
+                row.kind == "judge" and row.window_start_us < run.window_start_us for row in waiting
             )
             assert not any(
-                other.kind == "measure" and other.window_start_us == run.window_start_us
-                for other in open_others
+                row.kind == "measure" and row.window_start_us == run.window_start_us for row in waiting
             )
 
-    @rule(data=st.data())
-    def finishes(self, data: st.DataObject) -> None:
-        if not self.held:
-            return
-        run = data.draw(st.sampled_from(self.held))
+    def holds(self, run: Run) -> bool:
         row = next(row for row in self.rows() if row.id == run.id)
-        mine = row.state == "running" and row.fence == run.fence
-        try:
-            done(self.store, self.clock, run)
-        except LeaseLost:
-            assert not mine
-        else:
-            assert mine
-            self.effects[(run.kind, run.window_start_us, run.revision)] += 1
+        return row.state == "running" and row.fence == run.fence
 
+    @rule(data=st.data(), count=st.integers(1, 4))
+    def finishes(self, data: st.DataObject, count: int) -> None:
+        for _ in range(min(count, len(self.held))):
+            run = self.held.pop(data.draw(st.integers(0, len(self.held) - 1)))
+            self.over.append(run)
+            mine = self.holds(run)
+            try:
+                done(self.store, self.clock, run)
+            except LeaseLost:
+                assert not mine
+            else:
+                assert mine
+                self.effects[(run.kind, run.window_start_us, run.revision)] += 1
+
+    @precondition(lambda self: self.over)
+    @rule(data=st.data())
+    def comes_back_from_the_dead(self, data: st.DataObject) -> None:
+        run = data.draw(st.sampled_from(self.over))
+        with pytest.raises(LeaseLost):
+            done(self.store, self.clock, run)
+
+    @precondition(lambda self: self.held)
     @rule(data=st.data())
     def fails(self, data: st.DataObject) -> None:
-        if not self.held:
-            return
-        run = data.draw(st.sampled_from(self.held))
+        run = self.held.pop(data.draw(st.integers(0, len(self.held) - 1)))
+        self.over.append(run)
+        mine = self.holds(run)
         try:
             with self.store.write() as conn:
                 fail(conn, run, "no", self.clock.now_us())
         except LeaseLost:
-            row = next(row for row in self.rows() if row.id == run.id)
-            assert (row.state, row.fence) != ("running", run.fence)
+            assert not mine
+        else:
+            assert mine
 
     @rule(data=st.data())
     def late_records_come(self, data: st.DataObject) -> None:
-        if self.windows:
-            hour = data.draw(st.integers(0, self.windows - 1))
-            with self.store.write() as conn:
-                revise(conn, self.model_id, [hour * HOUR], self.clock.now_us())
+        hours = data.draw(st.sets(st.integers(0, self.windows - 1), min_size=1, max_size=2))
+        with self.store.write() as conn:
+            again = revise(conn, self.model_id, [hour * HOUR for hour in hours], self.clock.now_us())
+        current = [run for run in self.rows() if run.state != "superseded"]
+        # Nobody may still be measuring without the late records, or judging by what they change.
+        waiting = {"queued", "failed"}
+        assert all(
+            run.state in waiting
+            for run in current
+            if run.kind == "measure" and run.window_start_us // HOUR in hours
+        )
+        assert all(
+            run.state in waiting
+            for run in current
+            if run.kind == "judge" and again and run.window_start_us >= again[0]
+        )
 
     @rule(seconds=st.sampled_from([1, 30, 61, 700]))
     def time_passes(self, seconds: int) -> None:
