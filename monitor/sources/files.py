@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 # The bytes at either end of what was read that must be the same for a file to count as grown.
 _CHECKED = 65_536
+# The bytes that name the pieces of a file that may grow; a shorter file is one page, kept wholly or not at
+# all.
+_NAMING = 1_024
 # How much of the end of a file a first look reads.
 _LOOK_BYTES = 1 << 18
 _UNZIPPED = 4  # a guess at how much text grows when it is unpacked
@@ -107,9 +110,14 @@ class _File:
     def unit(self) -> Unit:
         return "row" if self.format == "parquet" else "line"
 
-    @property
-    def version(self) -> str:
-        return blake2b(self.stat.encode(), digest_size=4).hexdigest()
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Where a reading starts, and the version that its pieces are named by."""
+
+    end: int
+    row: int
+    version: str
 
 
 class Files:
@@ -169,14 +177,14 @@ class Files:
         """Records of one end of a file, and about how many it holds."""
         try:
             with _opened(fs, file) as stream:
-                start = Mark(file.stat)
+                start = _Start(0, 1, "")
                 if file.format == "parquet":
                     return parquet_pages.look(stream, at_end=at_end)
                 if at_end and file.can_grow and file.size > _LOOK_BYTES:
                     # From a line end on; a record that spans it is one bad line.
                     stream.seek(file.size - _LOOK_BYTES)
                     skipped = stream.read(_LOOK_BYTES).find(b"\n") + 1
-                    start = Mark(file.stat, file.size - _LOOK_BYTES + skipped)
+                    start = _Start(file.size - _LOOK_BYTES + skipped, 1, "")
                 chunk = next(self._chunks(stream, file, start), _nothing(1))
         except _DAMAGE as error:
             raise SourceError(f"{file.name}: {_reason(error)}") from error
@@ -242,12 +250,12 @@ class Files:
         held: Page | None = None
         try:
             with _opened(fs, file) as stream:
-                start = self._resume(stream, file, mark)
-                end, row = start.end, start.row
+                start = self._start(stream, file, mark)
+                end, row, version = start.end, start.row, start.version
                 for chunk in self._chunks(stream, file, start):
                     if held is not None:
                         yield held
-                    held = self._page(file, chunk, first_row=row)
+                    held = self._page(file, chunk, f"{version}#{row}")
                     records += len(chunk.rows)
                     end, row = max(end, chunk.end), chunk.next_row
                 done = self._mark(stream, file, end, row)
@@ -257,9 +265,9 @@ class Files:
             yield self._failed(file, records, error)
             return
         fact = FileFact(file.name, end if file.can_grow else file.size, done.etag, "read", records)
-        yield _with_fact(held or self._page(file, _nothing(row), first_row=row), fact)
+        yield _with_fact(held or self._page(file, _nothing(row), f"{version}#{row}"), fact)
 
-    def _chunks(self, stream: IO[bytes], file: _File, start: Mark) -> Iterator[lines.Chunk]:
+    def _chunks(self, stream: IO[bytes], file: _File, start: _Start) -> Iterator[lines.Chunk]:
         if file.format == "parquet":
             yield from parquet_pages.chunks(stream, self.wanted)
             return
@@ -271,7 +279,9 @@ class Files:
             return
         yield from self._csv_chunks(stream, file, start, leave)
 
-    def _csv_chunks(self, stream: IO[bytes], file: _File, start: Mark, leave: bool) -> Iterator[lines.Chunk]:
+    def _csv_chunks(
+        self, stream: IO[bytes], file: _File, start: _Start, leave: bool
+    ) -> Iterator[lines.Chunk]:
         delimiter = self.source.delimiter or ("\t" if ".tsv" in Path(file.path).suffixes else ",")
         stream.seek(0)
         blocks = lines.blocks(stream)
@@ -288,31 +298,35 @@ class Files:
         wanted = list(self.wanted) or header.names
         yield from csv_pages.chunks(blocks, header.names, wanted, delimiter, line, leave=leave)
 
-    def _resume(self, stream: IO[bytes], file: _File, mark: Mark | None) -> Mark:
-        """Where to start: at the end of the last reading if the file only grew, else at the beginning."""
-        start = Mark(file.stat)
-        if mark is None or not file.can_grow or not mark.head or not 0 < mark.end <= file.size:
-            return start
-        if (mark.head, mark.tail) != _ends(stream, mark.end):
-            return start
+    def _start(self, stream: IO[bytes], file: _File, mark: Mark | None) -> _Start:
+        """The end of the last reading if the file only grew, else the beginning.
+
+        Pieces of a file that grows are named by its head: if it grows while it is read, and the reading is
+        cut short, the pages that were kept have the same names when it is read again. Pieces of a file that
+        was changed inside are named by its stat, or they would be taken for those of its older version.
+        """
+        if not file.can_grow:
+            return _Start(0, 1, _hash(file.stat.encode()))
+        stream.seek(0)
+        head = _hash(stream.read(_NAMING))
+        if mark is None or not mark.head:
+            return _Start(0, 1, head)
+        if not 0 < mark.end <= file.size or (mark.head, mark.tail) != _ends(stream, mark.end):
+            return _Start(0, 1, _hash(file.stat.encode()))
         stream.seek(mark.end - 1)
         border = stream.read(2)
-        stream.seek(mark.end)
         # A last line without an end was taken for a record, and has gone on since: read everything again.
         if border[:1] != b"\n" and border[1:2] not in (b"\n", b"\r", b""):
-            stream.seek(0)
-            return start
-        return Mark(file.stat, mark.end, mark.row)
+            return _Start(0, 1, _hash(file.stat.encode()))
+        return _Start(mark.end, mark.row, head)
 
     def _mark(self, stream: IO[bytes], file: _File, end: int, row: int) -> Mark:
         if not file.can_grow or not end:
             return Mark(file.stat, file.size, row)
         return Mark(file.stat, end, row, *_ends(stream, end))
 
-    def _page(self, file: _File, chunk: lines.Chunk, first_row: int) -> Page:
-        # The version belongs to the name: a part of an older version of this file must not be taken for this
-        # one.
-        piece = f"{file.name}@{file.version}#{first_row}"
+    def _page(self, file: _File, chunk: lines.Chunk, place: str) -> Page:
+        piece = f"{file.name}@{place}"
         return Page(
             piece=piece,
             origin=file.name,
@@ -329,7 +343,8 @@ class Files:
         etag = "" if passing else Mark(file.stat, file.size).etag
         message = f"{file.name}: {_reason(error)}"
         fact = FileFact(file.name, file.size, etag, "failed", records, message)
-        return _with_fact(self._page(file, _nothing(records + 1), first_row=0), fact)
+        place = f"{_hash(file.stat.encode())}#failed"
+        return _with_fact(self._page(file, _nothing(records + 1), place), fact)
 
 
 @contextmanager
@@ -348,7 +363,11 @@ def _ends(stream: IO[bytes], end: int) -> tuple[str, str]:
     head = stream.read(min(_CHECKED, end))
     stream.seek(max(0, end - _CHECKED))
     tail = stream.read(min(_CHECKED, end))
-    return blake2b(head, digest_size=8).hexdigest(), blake2b(tail, digest_size=8).hexdigest()
+    return _hash(head), _hash(tail)
+
+
+def _hash(raw: bytes) -> str:
+    return blake2b(raw, digest_size=8).hexdigest()
 
 
 def _reject(piece: str, bad: lines.Bad) -> Reject:
