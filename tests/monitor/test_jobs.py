@@ -424,6 +424,12 @@ class Machine(RuleBasedStateMachine):
                 assert mine
                 self.effects[(run.kind, run.window_start_us, run.revision)] += 1
 
+    @rule()
+    def a_quick_worker_comes_by(self) -> None:
+        while run := claim(self.store, self.clock, "quick", model_id=self.model_id):
+            done(self.store, self.clock, run)
+            self.effects[(run.kind, run.window_start_us, run.revision)] += 1
+
     @precondition(lambda self: self.over)
     @rule(data=st.data())
     def comes_back_from_the_dead(self, data: st.DataObject) -> None:
@@ -486,9 +492,7 @@ class Machine(RuleBasedStateMachine):
         """Whatever happened, the work gets done in the end."""
         for _ in range(20):
             self.clock.advance(700)
-            while run := claim(self.store, self.clock, "w", model_id=self.model_id):
-                done(self.store, self.clock, run)
-                self.effects[(run.kind, run.window_start_us, run.revision)] += 1
+            self.a_quick_worker_comes_by()
         current = [run for run in self.rows() if run.state != "superseded"]
         assert all(run.state in {"succeeded", "dead"} for run in current)
         for hour in range(self.windows):
