@@ -63,6 +63,9 @@ def read(text: str) -> Document:
     except YAMLError as error:  # characters that YAML does not allow carry no mark
         document.problems.append((1, 1, f"not YAML: {str(error).splitlines()[0]}"))
         return document
+    except RecursionError:
+        document.problems.append((1, 1, "the file is too deep; a contract describes one model"))
+        return document
     if node is not None:
         reader = _Reader(document, yaml.constructor)
         document.data = reader.plain(node, ())

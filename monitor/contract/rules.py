@@ -65,7 +65,8 @@ def settings_fit_kind(contract: Contract) -> Iterator[Problem]:
     for name, spec in contract.column_specs.items():
         at = ("columns", name)
         if spec.range is not None and spec.kind != "number":
-            yield Problem((*at, "range"), f"a {spec.kind} has no range; list its values, or use kind: number")
+            cure = "remove it" if spec.kind == "text" else "list its values, or use kind: number"
+            yield Problem((*at, "range"), f"a {spec.kind} has no range; {cure}")
         if spec.values is not None and spec.kind != "category":
             yield Problem((*at, "values"), f"a {spec.kind} has no list of values; use kind: category")
         if spec.languages is not None and spec.kind != "text":
@@ -89,7 +90,8 @@ def one_column_per_role(contract: Contract) -> Iterator[Problem]:
 
 def something_to_watch(contract: Contract) -> Iterator[Problem]:
     if not any(contract.names(role) for role in ("input", "feature", "prediction", "score")):
-        yield Problem(("columns",), "nothing to watch; declare an input, a feature, a prediction or a score")
+        message = "nothing to watch; declare an input, a feature, a prediction or a score"
+        yield Problem(("columns",), message, key=True)
 
 
 def source_columns_are_apart(contract: Contract) -> Iterator[Problem]:
