@@ -40,7 +40,7 @@ _TERMS = {
     "surrogate": "lone surrogates",
     "noncharacter": "code points that are no characters",
     "private_use": "private-use characters",
-    "escape_leftover": "left-over escapes such as &amp;amp;",
+    "escape_leftover": "left-over escapes such as &amp;",
     "inner_bom": "a byte order mark inside the text",
     "broken_emoji": "broken emoji",
     "not_nfc": "letters in decomposed form",
@@ -122,7 +122,7 @@ def sized(moved: Moved) -> str:
     if moved.value is not None and moved.expected and moved.expected > 0 and moved.value > 0:
         ratio = moved.value / moved.expected
         if ratio >= 2:
-            text += f", {ratio:.2g} times as much"
+            text += f", {ratio:,.0f} times as much" if ratio >= 10 else f", {ratio:.1f} times as much"
         elif ratio <= 0.5:
             text += f", {number(ratio, 'share')} of it"
     return text
@@ -148,6 +148,22 @@ def paragraph(
     inhibited_by: str | None,
 ) -> str:
     """One plain paragraph: what changed, how big against normal, since when, in which traffic, what to do."""
+    said = [plain(sentence, 400) for sentence in attributes.sentences[:3]] or _computed(attributes)
+    # Sentences of the episode's own say already when it began.
+    began = "It" if attributes.sentences else f"It began on {moment(since_us)} UTC and"
+    if closed_us is None:
+        said.append(f"{began} has lasted {lasting(since_us, now_us)}.")
+    else:
+        said.append(f"{began} was over after {lasting(since_us, closed_us)}.")
+    if inhibited_by is not None:
+        said.append(f"The {inhibited_by} break of the same time explains it: nobody was called for this.")
+    elif closed_us is None:
+        said.append(_TODO.get(family, "Look at the examples."))
+    return " ".join(said)
+
+
+def _computed(attributes: Attributes) -> list[str]:
+    """What changed, how big, in which traffic: for an episode that came without sentences of its own."""
     said = [_sentence(plain(message, 200)) for message in attributes.hard[:2]]
     if attributes.moved:
         first = attributes.moved[0]
@@ -156,22 +172,12 @@ def paragraph(
         others = len(attributes.moved) - 1
         if others:
             said.append(f"{others} other series move{'s' if others == 1 else ''} with it.")
-    if closed_us is None:
-        said.append(f"It began on {moment(since_us)} UTC and has lasted {lasting(since_us, now_us)}.")
-    else:
-        said.append(f"It began on {moment(since_us)} UTC and was over after {lasting(since_us, closed_us)}.")
-    if attributes.sentences:
-        said += [plain(sentence, 300) for sentence in attributes.sentences[:3]]
-    elif attributes.segments:
+    if attributes.segments:
         share = attributes.segments[0]
         said.append(f"{plain(share.segment, 60)} carries {number(share.share, 'share')} of it.")
     elif attributes.moved:
         said.append("No part of the traffic stands out.")
-    if inhibited_by is not None:
-        said.append(f"The {inhibited_by} break of the same time explains it: nobody was called for this.")
-    elif closed_us is None:
-        said.append(_TODO.get(family, "Look at the examples."))
-    return " ".join(said)
+    return said
 
 
 def _sentence(text: str) -> str:

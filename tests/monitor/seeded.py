@@ -259,9 +259,9 @@ def _episodes(conn: Any, model: int) -> tuple[int, int, int]:
         moved=(_moved("encoding_rate", "text", "mojibake", 0.031, 0.0011, z=8.0),),
         segments=(Share("client=android-9.1", 0.91, 0.4), Share("country=IN", 0.62, 0.1)),
         sentences=(
-            "3.1 % of messages hold text that was decoded with the wrong codec, 28 times the usual share.",
-            "It began at 03:00 on Wednesday, within one window.",
-            "client=android-9.1 carries 91 % of it: one client sends UTF-8 that is read as Windows-1252.",
+            "Messages with mojibake in `text` went from 0.11% to 3.1%.",
+            "That is 3 points above normal, 28 times the usual share.",
+            "It began about Wed 18 Nov 03:00 UTC; most of it comes from client=android-9.1 (91%).",
         ),
         hard=("column 'country<script>alert(4)</script>' holds words that were never seen",),
     )
