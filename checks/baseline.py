@@ -33,7 +33,7 @@ from checks.expected import (
 )
 from checks.novelty import as_if_new
 from checks.sampling_null import Raw, Spread, add_distribution, estimate_spread, raw_scores
-from checks.scores import LANES, NOTABLE, NOTABLE_Z, OK, Scores, finish, tempering
+from checks.scores import LANES, NOTABLE, NOTABLE_Z, OK, Scores, finish, joined, tempering
 from checks.seasons import Blocks, Calendar, Season, blocks, classes, missing, places
 from checks.series import Observations, Series
 from checks.window_null import Centre, Null, believed_z, centre_of, learn_null
@@ -214,11 +214,11 @@ class Baseline:
 class Fitted:
     """A baseline and what the reference itself scored, each window without its own block.
 
-    `scores` is None where there are fewer than three blocks: then nothing can be left out.
+    `scores` has a row per window given. It is None where there are fewer than three blocks: then nothing can
+    be left out.
     """
 
     baseline: Baseline
-    blocks: Blocks
     scores: Scores | None
 
 
@@ -233,7 +233,8 @@ def fit(
     """Learn what is normal from reference windows, in ascending order of time.
 
     Windows without records belong in `obs` (with n = 0): a window that is left out is one that never was.
-    Raises ValueError if `obs` holds no window or is not in order.
+    Only those before the first record and after the last teach nothing: a span that was declared wider than
+    the data. Raises ValueError if `obs` holds no window or is not in order.
     """
     return fit_with_null(obs, calendar, budget=budget, seed=seed, progress=progress).baseline
 
@@ -249,8 +250,23 @@ def fit_with_null(
     """`fit`, with the left-out scores of the reference."""
     if len(obs.start_us) == 0 or (np.diff(obs.start_us) <= 0).any():
         raise ValueError("the reference windows must be at least one, in ascending order and each only once")
-    say = progress or _silent
-    budget = budget or Budget()
+    within = _with_records(obs)
+    fitted = _fit(obs.rows(within), calendar, budget or Budget(), seed, progress or _silent)
+    if fitted.scores is None or within == slice(0, len(obs.start_us)):
+        return fitted
+    outside = [
+        score(fitted.baseline, obs.rows(part)) for part in (slice(0, within.start), slice(within.stop, None))
+    ]
+    return replace(fitted, scores=joined((outside[0], fitted.scores, outside[1])))
+
+
+def _with_records(obs: Observations) -> slice:
+    """From the first window with anything in it to the last; all, if there is none."""
+    filled = np.flatnonzero((np.nan_to_num(obs.n) > 0).any(axis=1))
+    return slice(int(filled[0]), int(filled[-1]) + 1) if len(filled) else slice(0, len(obs.start_us))
+
+
+def _fit(obs: Observations, calendar: Calendar, budget: Budget, seed: int, say: Progress) -> Fitted:
     kinds, block = Kinds.of(obs.series), blocks(obs.start_us, calendar)
     obs = as_if_new(obs, block)
     cell = places(obs.start_us, calendar).cell
@@ -285,7 +301,7 @@ def fit_with_null(
         threshold = find_threshold(_lanes(obs, scores, baseline), block, calendar.every_us, budget, seed)
     say("baseline: threshold", 3, 3)
     facts = replace(baseline.facts, extrapolated=threshold.extrapolated)
-    return Fitted(replace(baseline, facts=facts, threshold=threshold.nats), block, scores)
+    return Fitted(replace(baseline, facts=facts, threshold=threshold.nats), scores)
 
 
 def _silent(stage: str, done: int, total: int | None) -> None:

@@ -56,7 +56,12 @@ def sentences(
     """
     if not finding.named and not finding.hard:
         raise ValueError(f"the finding of {finding.family} names nothing: there is nothing to explain")
-    return (_what(finding, baseline, terms), _how_big(finding, baseline), _where(finding, shares, timezone))
+    part = baseline.series[finding.named[0].series].segment if finding.named else ALL
+    return (
+        _what(finding, baseline, terms),
+        _how_big(finding, baseline),
+        _where(finding, shares, part, timezone),
+    )
 
 
 def _what(finding: Finding, baseline: Baseline, terms: Sequence[str]) -> str:
@@ -120,6 +125,10 @@ def _how_big(finding: Finding, baseline: Baseline) -> str:
 
 def _size(named: Named, series: Series) -> str:
     if series.kind == "volume":
+        if named.expected < 1:
+            return "normally hardly any come at that time of the week"
+        if named.effect >= 1:
+            return f"that is {_times(1 + named.effect)} what is normal at that time of the week"
         side = "more" if named.effect > 0 else "less"
         return f"that is {abs(named.effect):.0%} {side} than normal at that time of the week"
     if series.kind == "mean":
@@ -140,7 +149,8 @@ def _times(ratio: float) -> str:
     )
 
 
-def _where(finding: Finding, shares: Sequence[Share], timezone: str) -> str:
+def _where(finding: Finding, shares: Sequence[Share], part: str, timezone: str) -> str:
+    """`part` is the segment of the series that was told of first."""
     since = (
         "It began in this window"
         if finding.since_us is None
@@ -151,6 +161,8 @@ def _where(finding: Finding, shares: Sequence[Share], timezone: str) -> str:
     carried = ", ".join(
         f"{share.segment} ({min(share.share, 1.0):.0%} of the change)" for share in shares[:3]
     )
+    if part != ALL:
+        return f"{since}; of all traffic, what moved most is {carried}."
     return f"{since}; most of it comes from {carried}."
 
 

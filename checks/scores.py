@@ -7,6 +7,7 @@ two is believed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -73,6 +74,16 @@ class Scores:
     def rows(self, index: Ints | slice) -> Scores:
         """The scores of some of the windows."""
         return Scores(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
+
+
+def joined(parts: Sequence[Scores]) -> Scores:
+    """The windows of several scores, one after the other."""
+    return Scores(
+        **{
+            field.name: np.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(Scores)
+        }
+    )
 
 
 def finish(

@@ -120,8 +120,8 @@ class Blocks:
 def blocks(start_us: npt.NDArray[np.int64], calendar: Calendar) -> Blocks:
     """Weeks if the windows int64[W] (ascending) span at least 8, else days if at least 3, else no block.
 
-    Weeks count from the first window. A rest of less than half a week joins the week before it: as a block of
-    its own it would be judged with as much weight on much less.
+    Weeks count from the first window. A rest of less than half a week, and a day with less than half the
+    windows of the fullest, join the block before: alone they would count as much as the others on much less.
     """
     if len(start_us) == 0:
         return Blocks("none", 0, np.zeros(0, dtype=np.intp))
@@ -130,10 +130,19 @@ def blocks(start_us: npt.NDArray[np.int64], calendar: Calendar) -> Blocks:
     if span >= WEEKS_FOR_WEEK_BLOCKS * WEEK_US:
         count = max(WEEKS_FOR_WEEK_BLOCKS, round(span / WEEK_US))
         return _numbered("week", np.minimum(since // WEEK_US, count - 1))
-    days = places(start_us, calendar).day
-    if calendar.every_us <= DAY_US and len(np.unique(days)) >= DAYS_FOR_DAY_BLOCKS:
-        return _numbered("day", days)
+    if calendar.every_us <= DAY_US:
+        days = _numbered("day", _full_days(places(start_us, calendar).day))
+        if days.count >= DAYS_FOR_DAY_BLOCKS:
+            return days
     return Blocks("none", 1, np.zeros(len(start_us), dtype=np.intp))
+
+
+def _full_days(day: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """int[W]: days, where a scrap of a day counts as the full day before it (the first: after it)."""
+    days, of, windows = np.unique(day, return_inverse=True, return_counts=True)
+    full = np.flatnonzero(2 * windows >= windows.max())
+    before = np.maximum(np.searchsorted(full, np.arange(len(days)), side="right") - 1, 0)
+    return np.asarray(days[full[before]][of.reshape(-1)], dtype=np.intp)
 
 
 def _numbered(kind: BlockKind, label: npt.NDArray[np.int64] | npt.NDArray[np.intp]) -> Blocks:
@@ -143,12 +152,16 @@ def _numbered(kind: BlockKind, label: npt.NDArray[np.int64] | npt.NDArray[np.int
 
 
 def missing(start_us: npt.NDArray[np.int64], calendar: Calendar) -> tuple[str, ...]:
-    """What a reader must know the reference does not hold, in plain words; () if it holds a whole week."""
+    """What a reader must know the reference does not hold, in plain words; () if it holds a whole week.
+
+    A weekday is held if windows of half a day lie in it: one that only reaches past midnight is no weekend.
+    """
     if calendar.every_us > DAY_US:
         return ()
     at = places(start_us, calendar)
     facts: list[str] = []
-    absent = sorted(set(range(7)) - {int(day) for day in at.weekday})
+    covered = np.bincount(at.weekday, minlength=7) * calendar.every_us
+    absent = [int(day) for day in np.flatnonzero(covered < DAY_US / 2)]
     if {5, 6} <= set(absent):
         facts.append("no weekend in the reference")
         absent = [day for day in absent if day < 5]
