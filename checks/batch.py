@@ -148,6 +148,10 @@ def categories(array: pa.Array | pa.ChunkedArray, values: Collection[str] | None
         if pa.types.is_nested(array.type):
             return Categories(np.full(len(array), -1, np.int32), (), _states(array, Cell.TYPE_FAILURE))
         array = _plain_words(array).dictionary_encode()
+    plain = _plain_dictionary(array.dictionary)
+    if plain is not None and not array.indices.null_count:
+        codes = array.indices.to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+        return Categories(codes, plain, np.zeros(len(array), np.uint8))
     words: list[str] = []
     place: dict[str, int] = {}
     code_of, state_of = [], []
@@ -225,7 +229,7 @@ def _is_words(kind: Any) -> bool:
 
 
 def _states(array: Any, present: Cell) -> npt.NDArray[np.uint8]:
-    state = np.full(len(array), present, np.uint8)
+    state = np.full(len(array), present, np.uint8) if present else np.zeros(len(array), np.uint8)
     if array.null_count:
         state[array.is_null().to_numpy(zero_copy_only=False)] = Cell.NULL
     return state
@@ -308,6 +312,21 @@ def _plain_words(array: Any) -> Any:
         words = encoded.dictionary.cast(pa.string())
         return pa.DictionaryArray.from_arrays(encoded.indices, words).dictionary_decode()
     return array.cast(pa.string())
+
+
+def _plain_dictionary(dictionary: Any) -> tuple[str, ...] | None:
+    """The words of a dictionary of distinct words, none of which is missing or broken; else None."""
+    if dictionary.null_count or not (
+        pa.types.is_string(dictionary.type) or pa.types.is_large_string(dictionary.type)
+    ):
+        return None
+    try:
+        words = tuple(dictionary.to_pylist())
+    except UnicodeDecodeError:
+        return None
+    if len(set(words)) < len(words) or not SENTINELS.isdisjoint(map(str.strip, words)):
+        return None
+    return words
 
 
 def _decoded(dictionary: Any) -> list[str | Cell]:

@@ -24,8 +24,8 @@ def hyperloglog(registers: npt.NDArray[Any]) -> float:
 def linear(occupied: int, buckets: int) -> float:
     """Distinct values that occupy so many of the buckets (Whang, Vander-Zanden and Taylor 1990).
 
-    Of 65,536 buckets the standard error is below 0.4 % of the distinct values up to 100,000 of them, and a
-    few values in all below 10,000. Infinite when every bucket is occupied.
+    Of 2^18 buckets the standard error is 0.15 % of the distinct values up to half a million of them. Infinite
+    when every bucket is occupied.
     """
     if occupied >= buckets:
         return math.inf

@@ -207,8 +207,8 @@ class _Reading:
 def repeated_messages(profile: Profile, plan: Plan, column: str) -> float:
     """Messages of a text column beyond the first of each distinct content: an estimate, in whole messages.
 
-    Distinct contents by linear counting on 65,536 hash buckets (within a few messages below 10,000,
-    0.4 % at 100,000), above half a million by HyperLogLog (1.6 %). Never negative, never all messages.
+    Distinct contents by linear counting on 2^18 hash buckets (standard error 0.15 % of the messages), above a
+    million of them by HyperLogLog (1.6 %). Never negative, never all messages.
     """
     messages = int(profile.take(plan, column, "messages")[0])
     cells = profile.registers.cells

@@ -19,7 +19,7 @@ RECORDS = ""  # the name of the column of whole records
 
 UNSEEN_BUCKETS = 1024
 DISTINCT_REGISTERS = 4096
-CONTENT_BUCKETS = 1 << 16
+CONTENT_BUCKETS = 1 << 18
 VOCABULARY_BUCKETS = 1 << 15
 LENGTH_BINS = 77  # see `tally.length_bins`
 

@@ -243,16 +243,16 @@ class Learner:
         counters = self._counters[name]
         learnt = bins.learn(finite, counters.low, counters.high)
         if not len(finite):
-            return NumberPlan(learnt, centre=0.0, scale=1.0, bound=float(1 << 31))
+            return NumberPlan(learnt, centre=0.0, scale=1.0, bound=float(2**31 - 1))
         last = len(finite) - 1
         low, centre, high = (float(finite[last * part // 1000]) for part in (1, 500, 999))
         spread = high - low or float(finite[-1] - finite[0]) or abs(centre) or 1.0
         bound = max(high - centre, centre - low) + 8 * spread
-        # A power of two not below the bound maps to 2^31; below 2^-900 the scale itself would overflow.
+        # A power of two not below the bound maps to 2^31, and the bound to the last 32-bit integer; with one
+        # below 2^-900 the scale itself would overflow.
         exponent = max(math.frexp(min(bound, 1e300))[1], -900)
-        return NumberPlan(
-            learnt, centre, scale=math.ldexp(1.0, 31 - exponent), bound=math.ldexp(1.0, exponent)
-        )
+        scale = math.ldexp(1.0, 31 - exponent)
+        return NumberPlan(learnt, centre, scale, bound=(2**31 - 1) / scale)
 
     def _category(self, column: Column, codes: npt.NDArray[np.int32]) -> CategoryPlan:
         if column.role == "unit":

@@ -59,7 +59,7 @@ class NumberPlan:
     """How a number column is counted.
 
     A finite value v adds `round(clip(v − centre, ±bound) · scale)` to the fixed-point sum; scale is a power
-    of two and bound · scale ≤ 2^31, so 2^32 values fit 64 bits. Means are therefore means of clipped
+    of two and bound · scale < 2^31, so 2^32 values fit 64 bits. Means are therefore means of clipped
     values; the bound lies eight spreads outside the reference's central 99.8 %.
     """
 
@@ -77,9 +77,9 @@ class CategoryPlan:
     mass: tuple[int, ...]
 
     @cached_property
-    def place(self) -> Mapping[str, int]:
-        """The cell of each known word."""
-        return {word: i for i, word in enumerate(self.words)}
+    def packed(self) -> pa.LargeStringArray:
+        """The words as an Arrow array, whose index is the word's cell."""
+        return pa.array(self.words, pa.large_string())
 
 
 @dataclass(frozen=True)

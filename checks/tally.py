@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from checks import counting
 from checks.batch import Batch, Categories, Cell, Column, Numbers, Texts
@@ -53,6 +55,9 @@ class Groups:
 
     def blocks(self, width: int, rows: int = 1 << 62) -> Iterator[tuple[int, int]]:
         """Ranges of groups whose tables have at most `_TABLE_CELLS` cells; a window is never split."""
+        if len(self.window) * width <= _TABLE_CELLS and len(self.window) <= rows:
+            yield 0, len(self.window)
+            return
         most = max(_TABLE_CELLS // max(width, 1), 1)
         edges = np.append(self.window_starts, len(self.window))
         first = 0
@@ -62,7 +67,7 @@ class Groups:
             yield int(edges[first]), int(edges[last])
             first = last
 
-    @property
+    @cached_property
     def window_starts(self) -> npt.NDArray[np.intp]:
         """The first group of each window."""
         return np.flatnonzero(np.concatenate([[True], self.window[1:] != self.window[:-1]]))
@@ -80,10 +85,12 @@ class Sparse:
         self._keys.append(window * self._size + cell)
         self._values.append(values)
 
-    def put_table(self, window: Ints, first_cell: Ints, table: npt.NDArray[Any]) -> None:
-        """Row r of the table holds the cells from `first_cell[r]` of window `window[r]`."""
-        row, column = np.nonzero(table)
-        self.put(window[row], first_cell[row] + column, table[row, column])
+    def put_table(self, first_window: int, first_cell: int, table: npt.NDArray[Any]) -> None:
+        """Row r of the table holds the cells from `first_cell` of window `first_window + r`."""
+        for row in range(len(table)):
+            (column,) = (table[row] != 0).nonzero()
+            self._keys.append(column + ((first_window + row) * self._size + first_cell))
+            self._values.append(table[row, column])
 
     def sorted(self, dtype: type[np.int64] | type[np.uint8]) -> tuple[Ints, npt.NDArray[Any]]:
         """All keys ascending, and their values."""
@@ -170,23 +177,28 @@ class Tally:
 
     def _categories(self, column: Column, cells: Categories) -> None:
         name, known = column.name, self._plan.categories[column.name]
-        hashes = _word_hashes(cells.words)
+        packed = pa.array(cells.words, pa.large_string())
+        hashes = _word_hashes(packed)
         words = len(known.words)
         # What a cell of each word adds to; then one entry per state, for the cells without a value.
+        known_place = pc.index_in(packed, value_set=known.packed)
         unseen = words + (hashes & (UNSEEN_BUCKETS - 1))
-        of_word = np.array([known.place.get(word, -1) for word in cells.words], np.int64)
+        of_word = pc.fill_null(known_place, -1).to_numpy(zero_copy_only=False)
         of_word = np.where(of_word >= 0, of_word, unseen)
         place = np.concatenate([of_word, words + UNSEEN_BUCKETS + np.arange(len(Cell) - 1)])
-        state = cells.state.astype(np.int32)
-        has_value = state == Cell.VALUE
-        codes = np.where(has_value, cells.codes, len(of_word) + state - 1)
         # Only the cells that occur get a column in the table: a vocabulary is wide and a window may be small.
         occurring, column_of = np.unique(place, return_inverse=True)
-        self._tally(name, "bins", column_of.astype(np.int32)[codes], len(occurring), occurring)
+        codes, state = _plain(cells.codes, np.int32), _plain(cells.state, np.uint8)
+        for groups in self._groupings:
+            for first, last in groups.blocks(len(occurring)):
+                table = np.zeros((last - first, len(occurring)), np.int64)
+                starts = groups.starts[first : last + 1]
+                counting.tally_words(codes, state, column_of, groups.order, starts, groups.ordered, table)
+                self._put_sums(groups, name, "bins", table, first, last, occurring)
         if column.values is not None:
             outside = np.append([word not in column.values for word in cells.words], False).astype(np.bool_)
-            self._tally(name, "out_of_range", np.where(outside[cells.codes], 0, -1).astype(np.int32), 1)
-        self._distinct(name, np.append(hashes, 0)[cells.codes], has_value)
+            self._tally(name, "out_of_range", np.where(outside[codes], 0, -1).astype(np.int32), 1)
+        self._distinct(name, codes, hashes)
 
     def _texts(self, column: Column, cells: Texts, notes: Annotations) -> None:
         name = column.name
@@ -214,7 +226,8 @@ class Tally:
         self._rows(name, "sum", _length_sums(np.where(message, notes.chars, 0)))
         self._rows(name, "mixed", _message_counters(notes, message))
         self._vocabulary(name, notes)
-        self._distinct(name, notes.content_hash, message)
+        each = np.where(message, np.arange(len(message)), -1).astype(np.int32)
+        self._distinct(name, each, notes.content_hash)
         self._contents(name, notes.content_hash, message)
 
     def _tally(self, column: str, name: str, codes: Codes, width: int, cells: Ints | None = None) -> None:
@@ -291,20 +304,20 @@ class Tally:
 
     def _put_registers(self, groups: Groups, column: str, registers: Any, first_window: int) -> None:
         if len(registers):
-            window = first_window + np.arange(len(registers))
-            start = self._layout.first(column, "distinct")
-            self.registers.put_table(window, np.full(len(registers), start), registers)
+            self.registers.put_table(first_window, self._layout.first(column, "distinct"), registers)
 
-    def _distinct(self, column: str, hashes: Any, take: npt.NDArray[np.bool_]) -> None:
+    def _distinct(self, column: str, codes: Codes, hashes: Ints) -> None:
+        """Distinct values: record i has the hash `hashes[codes[i]]`, none where the code is negative."""
         groups = self._windows
+        index, rank = counting.registers_of(hashes)
         for first, last in groups.blocks(1, _REGISTER_ROWS):
             registers = np.zeros((last - first, DISTINCT_REGISTERS), np.uint8)
             starts = groups.starts[first : last + 1]
-            counting.register_hashes(hashes, take, groups.order, starts, groups.ordered, registers)
+            counting.register_codes(codes, index, rank, groups.order, starts, groups.ordered, registers)
             self._put_registers(groups, column, registers, int(groups.window[first]))
 
     def _contents(self, column: str, hashes: Any, take: npt.NDArray[np.bool_]) -> None:
-        """Which of 65,536 buckets of the content hash are occupied: distinct contents by linear counting."""
+        """Which buckets of the content hash are occupied: distinct contents by linear counting."""
         groups = self._windows
         window = np.repeat(groups.window, np.diff(groups.starts))
         # The low bits choose the register of the other counter; take others here.
@@ -356,20 +369,17 @@ def length_bins(chars: npt.NDArray[np.int32]) -> Codes:
 
 
 def _group(window: Ints, segment: Ints, windows: int, segments: int, *, whole: bool) -> Groups:
-    if windows * segments == 1:
-        n = len(window)
-        zero = np.zeros(1, np.int64)
-        return Groups(np.arange(n, dtype=np.int32), np.array([0, n]), zero, zero, ordered=True, whole=whole)
-    order, starts = counting.group_records(window * segments + segment, windows * segments)
+    key = window * segments + segment
+    # Records mostly come in order of time: then there is nothing to sort, and nothing to look up.
+    ordered = bool((key[1:] >= key[:-1]).all())
+    if ordered:
+        order = np.arange(len(key), dtype=np.int32)
+        starts = np.searchsorted(key, np.arange(windows * segments + 1))
+    else:
+        order, starts = counting.group_records(key, windows * segments)
     some = np.flatnonzero(np.diff(starts))
-    return Groups(
-        order,
-        np.append(starts[some], starts[-1]),
-        some // segments,
-        some % segments,
-        ordered=False,
-        whole=whole,
-    )
+    bounds = np.append(starts[some], starts[-1])
+    return Groups(order, bounds, some // segments, some % segments, ordered, whole)
 
 
 def _heads(window: Ints) -> npt.NDArray[np.intp]:
@@ -383,10 +393,9 @@ def _plain(values: npt.NDArray[Any], dtype: Any) -> npt.NDArray[Any]:
     return plain
 
 
-def _word_hashes(words: tuple[str, ...]) -> Ints:
-    packed = pa.array(words, pa.large_string())
+def _word_hashes(packed: pa.LargeStringArray) -> Ints:
     buffers = packed.buffers()
-    offsets = np.frombuffer(buffers[1], np.int64)[: len(words) + 1] if len(words) else np.zeros(1, np.int64)
+    offsets = np.frombuffer(buffers[1], np.int64)[: len(packed) + 1] if len(packed) else np.zeros(1, np.int64)
     data = np.frombuffer(buffers[2], np.uint8) if buffers[2] is not None else np.empty(0, np.uint8)
     hashes: Ints = counting.hash_words(_plain(data, np.uint8), _plain(offsets, np.int64))
     return hashes
