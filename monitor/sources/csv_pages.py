@@ -121,7 +121,8 @@ def _joined(parts: Sequence[Chunk]) -> Chunk:
 
 def _split(chunk: Chunk, count: int) -> tuple[Chunk, Chunk]:
     """The first `count` records with the bad lines among them, and the rest."""
-    border = int(chunk.rows[count]) if count < len(chunk.rows) else chunk.next_row
+    # Bad lines that follow belong to what follows, wherever a block ends: the same file, the same pages.
+    border = int(chunk.rows[count - 1]) + 1
     head = Chunk(
         {name: array.slice(0, count) for name, array in chunk.columns.items()},
         chunk.rows[:count],
@@ -169,8 +170,9 @@ def _every_line_a_record(
         )
     except pa.ArrowInvalid:
         return None
-    if table.num_rows != count:
-        return None
+    last_line = data[data.rfind(b"\n", 0, -1) + 1 :].decode("latin-1")
+    if table.num_rows != count or _fault([last_line], delimiter) == "open":
+        return None  # pyarrow takes the end of the block for a missing quote
     columns = {name: table.column(str(index)).combine_chunks() for name, index in keep.items()}
     return Chunk(columns, np.arange(line, line + count), start + len(data), line + count)
 
@@ -228,7 +230,7 @@ class _Careful:
             # A record may only span lines, or end the block, if its quotes say so exactly: else a quote that
             # was never closed would swallow its neighbours.
             if end - at > 1 or end == total:
-                fault = self._fault(at, end)
+                fault = _fault(self.texts[at:end], self.delimiter)
                 if fault == "open" and (self.leave or not self.last):
                     return -at - 1
                 if fault == "open" or (fault and end - at > 1):
@@ -252,14 +254,6 @@ class _Careful:
         for index in range(start, len(self.texts)):
             yield self.texts[index]
 
-    def _fault(self, start: int, end: int) -> str | None:
-        try:
-            for _ in csv.reader(self.texts[start:end], delimiter=self.delimiter, strict=True):
-                pass
-        except csv.Error as error:
-            return "open" if "end of data" in str(error) else "odd"
-        return None
-
     def _reject(self, at: int, reason: str, detail: str) -> int:
         raw = self._bytes(self.texts[at]).rstrip(b"\r\n")
         self.bad.append(Bad(self.first + at, reason, detail, raw))
@@ -270,3 +264,13 @@ class _Careful:
 
     def _encoded(self, cells: Sequence[str]) -> pa.Array:
         return pa.array([self._bytes(cell) for cell in cells], pa.large_binary())
+
+
+def _fault(texts: Sequence[str], delimiter: str) -> str | None:
+    """What a strict reader says of a record: "open" for a quote without its end, "odd", or nothing."""
+    try:
+        for _ in csv.reader(texts, delimiter=delimiter, strict=True):
+            pass
+    except csv.Error as error:
+        return "open" if "end of data" in str(error) else "odd"
+    return None
