@@ -111,7 +111,7 @@ class App:
         from monitor.delivery.late import LatePoster, LateSigner
         from monitor.retraining.targets.webhook import RetrainingWebhook
 
-        allow = (*spec.allow, *self.settings.allow_private)
+        allow = (*spec.allow, *self.settings.allowed_addresses)
         if isinstance(spec, AlertmanagerSpec):
             return AlertmanagerChannel(LatePoster(lambda: address(resolve_secret(spec.url)), allow))
         kind = RetrainingWebhook if isinstance(spec, RetrainingTarget) else WebhookChannel

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from monitor.alerts.attributes import Attributes
 from monitor.app import App
 from monitor.clock import SystemClock
 from monitor.contract import load
@@ -17,10 +18,12 @@ from monitor.contract.values import moment
 from monitor.errors import ContractError, NotFound, UsageError
 from monitor.progress import on_terminal
 from monitor.settings import load_settings
+from monitor.store import alerts as alert_rows
 from monitor.store import listing, models, outbox, quarantine, runs
 from monitor.store.engine import Store
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.table import Table
 
     from monitor.contract import Loaded
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Row = Mapping[str, Any]
+
+_EXAMPLES = 2  # of an episode, on a terminal; the page has them all
 
 
 def open_store(database: str | None, *, migrate: bool = True) -> Store:
@@ -71,9 +76,9 @@ def one_pass(
     if as_json:
         _print_json([_plain(row) for row in episodes])
     else:
-        _print(episode_table(episodes))
+        _print(episode_list(app.store, episodes))
         if triggers:
-            _print(trigger_table(triggers))
+            _print(trigger_list(triggers))
     app.store.close()
     if problems:
         raise ContractError(problems)
@@ -159,7 +164,7 @@ def show_alerts(
     if as_json:
         _print_json([_plain(row) for row in page.rows])
     else:
-        _print(episode_table(page.rows))
+        _print(episode_list(store, page.rows))
 
 
 def show_triggers(database: str | None, model: str | None, *, limit: int, as_json: bool) -> None:
@@ -170,7 +175,7 @@ def show_triggers(database: str | None, model: str | None, *, limit: int, as_jso
     if as_json:
         _print_json([_plain(row) for row in page.rows])
     else:
-        _print(trigger_table(page.rows))
+        _print(trigger_list(page.rows))
 
 
 def show_measurements(
@@ -298,38 +303,46 @@ def write_review(week: str, html: Path | None, database: str | None) -> None:
 # ----- tables ---------------------------------------------------------------------------------------------------
 
 
-def episode_table(rows: Iterable[Row]) -> Table:
-    """Episodes by time: what changed, where, with an example of the evidence named in the summary."""
-    from rich.markup import escape
+def episode_list(store: Store, rows: Iterable[Row]) -> Group:
+    """Episodes by time, a block each: when, what, how much, where, why, and the best example of the evidence."""
+    from rich.console import Group
+    from rich.text import Text
 
-    table = _table("id", "window (UTC)", "model", "family", "severity", "state", "what changed", "where")
-    for row in sorted(rows, key=lambda row: (row["opened_us"], row["id"])):
-        attributes = json.loads(row["attributes"])
-        where = ", ".join(f"{share['segment']} {share['share']:.0%}" for share in attributes["segments"][:2])
-        state = f"explained by {row['inhibited_by']}" if row["inhibited_by"] else row["state"]
-        table.add_row(
-            str(row["id"]),
-            _clock(row["opened_us"]),
-            row["model"],
-            row["family"],
-            row["severity"],
-            state,
-            escape(row["summary"]),
-            escape(where),
-        )
-    if not table.row_count:
-        table.add_row("", "", "", "", "", "", "no alerts", "")
-    return table
+    blocks: list[Text] = []
+    ordered = sorted(rows, key=lambda row: (row["opened_us"], row["id"]))
+    with store.read() as conn:
+        shown = {row["id"]: alert_rows.evidence_of(conn, row["id"], _EXAMPLES) for row in ordered}
+    for row in ordered:
+        attributes = Attributes.decode(row["attributes"])
+        until = f"until {_clock(row['closed_us'])}" if row["closed_us"] is not None else row["state"]
+        state = f"{until}, explained by the {row['inhibited_by']} break" if row["inhibited_by"] else until
+        block = Text(overflow="fold")
+        block.append(f"#{row['id']}  {_clock(row['opened_us'])}  ", "bold")
+        block.append(row["family"], "bold red" if row["severity"] == "page" else "bold yellow")
+        block.append(f"  {row['severity']}, {state}  [{row['model']}]\n")
+        block.append(f"    {row['summary']}\n")
+        where = ", ".join(f"{share.segment} {share.share:.0%}" for share in attributes.segments[:3])
+        if where:
+            block.append(f"    in {where}\n")
+        for example in shown[row["id"]]:
+            block.append(f"    {example.label}: {example.excerpt}\n", "dim")
+        blocks.append(block)
+    return Group(*blocks) if blocks else Group(Text("no alerts"))
 
 
-def trigger_table(rows: Iterable[Row]) -> Table:
+def trigger_list(rows: Iterable[Row]) -> Group:
     """Retraining triggers by time, with the reason of the guard that decided."""
-    from rich.markup import escape
+    from rich.console import Group
+    from rich.text import Text
 
-    table = _table("trigger", "window (UTC)", "model", "state", "because")
+    blocks = []
     for row in sorted(rows, key=lambda row: (row["window_start_us"], row["id"])):
-        table.add_row(row["id"], _clock(row["window_start_us"]), row["model"], row["state"], escape(row["reason"]))
-    return table
+        block = Text(overflow="fold")
+        block.append(f"retraining {row['state']}", "bold red" if row["state"] == "vetoed" else "bold green")
+        block.append(f"  {_clock(row['window_start_us'])}  for alert #{row['episode_id']}  {row['id']}\n")
+        block.append(f"    {row['reason']}\n")
+        blocks.append(block)
+    return Group(*blocks)
 
 
 def _table(*headings: str) -> Table:

@@ -78,8 +78,7 @@ class Evaluator:
             if saved is None or saved.plan_id != self._plan.plan_id:
                 return None
             span = (int(saved.reference["from_us"]), int(saved.reference["to_us"]))
-            whole = merge_all([empty(self._plan), *(profile for _, profile in self._profiles(*span))])
-            self._reference = Reference(saved.id, Baseline.decode(saved.body), whole)
+            self._reference = Reference(saved.id, Baseline.decode(saved.body), self._merged(*span))
         return self._reference
 
     def observations(self, from_us: int, to_us: int) -> Observations:
@@ -162,7 +161,7 @@ class Evaluator:
         obs = self._observe(start_us, profile)
         scores = baselines.score(baseline, obs, self._recent_before(start_us))
         state, judgement = decision.step(baseline, state, scores, obs, quality.breaks(profile, self._plan))
-        findings = Findings(self._store, self._watched, self._plan, baseline, reference.profile)
+        findings = Findings(self._store, self._watched, self._plan, baseline, reference.profile, self._merged)
         named = findings.of(Window(start_us, profile, scores), judgement)
         now_us = self._clock.now_us()
         with self._store.write() as conn:
@@ -209,9 +208,11 @@ class Evaluator:
                 by_window.setdefault(start_us, []).append(Profile.decode(body))
         return [(start_us, merge_all(pieces)) for start_us, pieces in sorted(by_window.items())]
 
+    def _merged(self, from_us: int, to_us: int) -> Profile:
+        return merge_all([empty(self._plan), *(profile for _, profile in self._profiles(from_us, to_us))])
+
     def _profile(self, start_us: int) -> Profile:
-        found = self._profiles(start_us, start_us + 1)
-        return found[0][1] if found else empty(self._plan)
+        return self._merged(start_us, start_us + 1)
 
     def _observe(self, start_us: int, profile: Profile) -> Observations:
         return drift.observe([profile], [start_us], self._plan)

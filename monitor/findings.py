@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from checks import explain
@@ -21,9 +22,10 @@ from monitor.watched import Watched
 
 MAX_NAMED = 12
 MAX_EXAMPLES = 5
-# Terms are looked for in the sample of so many windows up to the judged one: one window alone holds too few of a new word.
-_TERM_WINDOWS = 12
+# Terms and segments are told from so many windows up to the judged one: one alone holds too few of a rare thing.
+_LOOK_BACK = 12
 _LEAST_DOCUMENTS = 8
+_PLACEHOLDER = re.compile(r"⟨\w+⟩")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,16 @@ class Window:
 class Findings:
     """Names what moved and shows it, from the profile and the sample of a window."""
 
-    def __init__(self, store: Store, watched: Watched, plan: Plan, baseline: Baseline, reference: Profile) -> None:
+    def __init__(
+        self,
+        store: Store,
+        watched: Watched,
+        plan: Plan,
+        baseline: Baseline,
+        reference: Profile,
+        profiles: Callable[[int, int], Profile],
+    ) -> None:
+        self._profiles = profiles  # the merged profile of the windows in [from, to)
         self._store = store
         self._watched = watched
         self._plan = plan
@@ -54,12 +65,13 @@ class Findings:
         if not finding.firing:
             return FamilyFinding(finding.family, False, finding.clean, since_us)
         terms = self._terms(window, finding)
-        shares = explain.segments(window.profile, self._reference, self._plan, self._baseline, finding)
+        changed = self._profiles(self._first_us(window.start_us, since_us), window.start_us + 1)
+        shares = explain.segments(changed, self._reference, self._plan, self._baseline, finding)
         attributes = Attributes(
             moved=tuple(self._moved(window, named) for named in finding.named[:MAX_NAMED]),
             segments=tuple(Share(share.segment, share.share, share.surprise) for share in shares),
             sentences=explain.sentences(finding, shares, self._baseline, self._watched.contract.timezone, terms),
-            hard=tuple(broken.message for broken in finding.hard),
+            hard=tuple(f"{broken.metric}({broken.column}): {broken.message}" for broken in finding.hard),
         )
         examples = tuple(self._examples(window, finding, terms))[:MAX_EXAMPLES]
         return FamilyFinding(finding.family, True, finding.clean, since_us, attributes, examples)
@@ -93,7 +105,8 @@ class Findings:
         since_us = finding.since_us if finding.since_us is not None else window.start_us
         kept = [sample for sample in self._samples(window.start_us, since_us) if sample.text is not None]
         found = novel_terms(
-            [(sample.text or "").encode() for sample in kept],
+            # What redaction put in place of a person is no word of the message.
+            [_PLACEHOLDER.sub(" ", sample.text or "").encode("utf-8", "surrogatepass") for sample in kept],
             plan,
             weights=[1 / sample.inclusion_probability for sample in kept],
             minimum_documents=_LEAST_DOCUMENTS,
@@ -102,11 +115,14 @@ class Findings:
         return tuple(term.term for term in found)
 
     def _samples(self, start_us: int, since_us: int) -> list[Sample]:
-        length = self._watched.grid.window_end(start_us) - start_us
-        first = max(since_us, start_us - (_TERM_WINDOWS - 1) * length)
         with self._store.read() as conn:
-            spans = self._watched.grid.starts(first, start_us + 1)
+            spans = self._watched.grid.starts(self._first_us(start_us, since_us), start_us + 1)
             return [sample for start in spans for sample in samples.of_window(conn, self._watched.id, start)]
+
+    def _first_us(self, start_us: int, since_us: int) -> int:
+        """The start of the change, but not so long ago that most of what it is told from is over."""
+        length = self._watched.grid.window_end(start_us) - start_us
+        return max(since_us, start_us - (_LOOK_BACK - 1) * length)
 
     def _examples(self, window: Window, finding: Finding, terms: Sequence[str]) -> Iterator[Example]:
         rows = self._samples(window.start_us, window.start_us)

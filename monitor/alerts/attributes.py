@@ -55,12 +55,12 @@ class Attributes:
     moved: tuple[Moved, ...] = ()
     segments: tuple[Share, ...] = ()
     sentences: tuple[str, ...] = ()
-    hard: tuple[str, ...] = ()  # messages of deterministic breaks
+    hard: tuple[str, ...] = ()  # deterministic breaks, "metric(column): message"
 
     @property
     def named(self) -> tuple[str, ...]:
         """Series and hard breaks by name: what makes an episode grow."""
-        return tuple(m.series for m in self.moved) + self.hard
+        return tuple(m.series for m in self.moved) + tuple(_what_broke(message) for message in self.hard)
 
     def encode(self) -> str:
         """JSON with sorted keys; what is not finite becomes null."""
@@ -85,12 +85,18 @@ def grown(before: Attributes, now: Attributes) -> Attributes:
     that was named.
     """
     seen = {m.series for m in now.moved}
+    broken = {_what_broke(message) for message in now.hard}
     return Attributes(
         moved=now.moved + tuple(m for m in before.moved if m.series not in seen),
         segments=now.segments or before.segments,
         sentences=now.sentences or before.sentences,
-        hard=now.hard + tuple(h for h in before.hard if h not in now.hard),
+        hard=now.hard + tuple(message for message in before.hard if _what_broke(message) not in broken),
     )
+
+
+def _what_broke(message: str) -> str:
+    # "frozen(score): all 143 values are 0.2": what stands behind the first colon is this window's.
+    return message.partition(":")[0]
 
 
 def _known(kind: type[Moved | Share], raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from monitor.errors import UsageError
 from monitor.progress import Progress, on_terminal, silent
 from monitor.settings import load_settings
 from monitor.store import listing
+from monitor.store.engine import Store
 
 if TYPE_CHECKING:
     from sqlalchemy import RowMapping
@@ -53,7 +54,7 @@ def run_demo(folder: Path, *, seed: int, incidents: bool, database: str | None) 
     """Generate the stream, watch it, and print what was found. Writes only into `folder` (and `database`)."""
     from rich.console import Console
 
-    from monitor.commands import episode_table, trigger_table
+    from monitor.commands import episode_list, trigger_list
 
     prepare(folder)
     url = database or f"sqlite:///{folder / DATABASE}"
@@ -66,8 +67,10 @@ def run_demo(folder: Path, *, seed: int, incidents: bool, database: str | None) 
         f"watched in {outcome.seconds:.0f} s\n",
         highlight=False,
     )
-    out.print(episode_table(outcome.episodes))
-    out.print(trigger_table(outcome.triggers))
+    store = Store(url)
+    out.print(episode_list(store, outcome.episodes), highlight=False)
+    out.print(trigger_list(outcome.triggers), highlight=False)
+    store.close()
     out.print(render(outcome.board))
     out.print(
         f"\nThe receivers on loopback got {outcome.notifications} signed notifications and "

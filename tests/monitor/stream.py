@@ -1,0 +1,83 @@
+"""A small stream of our own for tests of the whole way: shop orders with a short comment, 6-hour windows, four weeks."""
+
+from __future__ import annotations
+
+import csv
+import random
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+START = datetime(2026, 6, 1, tzinfo=UTC)
+COLUMNS = ("id", "at", "comment", "shop", "amount", "label", "score")
+WORDS = (
+    "the parcel came late and the box was open",
+    "thank you for the quick answer about my order",
+    "where is my refund please",
+    "la caja llegó abierta y falta un vaso",
+    "muchas gracias por la respuesta tan rápida",
+    "der Karton war offen und ein Glas fehlt",
+    "danke für die schnelle Antwort",
+)
+CONTRACT = """\
+model: orders
+timezone: UTC
+source: {{type: files, path: {path}, id: id, time: at}}
+columns:
+  comment: {{role: input, kind: text, languages: [en, es, de]}}
+  shop: {{role: segment}}
+  amount: {{role: feature, kind: number}}
+  label: {{role: prediction, kind: category}}
+  score: {{role: score, range: [0, 1]}}
+window: {{every: 6h, lateness: 0m, horizon: 2d, sample: 200, keep: 90d}}
+reference: {{from: 2026-06-01, to: 2026-06-14}}
+"""
+
+Record = dict[str, str]
+Spoil = Callable[[Record, datetime], Record]
+
+
+def records(days: int = 17, per_window: int = 60, seed: int = 3) -> list[Record]:
+    """The same records for the same arguments, in order of time."""
+    generator = random.Random(seed)
+    made = []
+    for window in range(days * 4):
+        begin = START + timedelta(hours=6 * window)
+        for moment in sorted(generator.random() for _ in range(per_window + generator.randrange(-8, 9))):
+            score = generator.betavariate(2, 5)
+            made.append(
+                {
+                    "id": f"o{len(made):06d}",
+                    "at": (begin + timedelta(hours=6 * moment)).isoformat(timespec="seconds"),
+                    "comment": generator.choice(WORDS),
+                    "shop": generator.choices(("north", "south", "web"), (5, 3, 2))[0],
+                    "amount": f"{generator.lognormvariate(3, 0.5):.2f}",
+                    "label": "complaint" if score > 0.35 else "praise",
+                    "score": f"{score:.4f}",
+                }
+            )
+    return made
+
+
+def day(number: float) -> datetime:
+    """Midnight of the stream's day `number`, from 0."""
+    return START + timedelta(days=number)
+
+
+def at(record: Record) -> datetime:
+    return datetime.fromisoformat(record["at"])
+
+
+def write(path: Path, rows: Iterable[Record], columns: Iterable[str] = COLUMNS) -> None:
+    """As CSV; a value that holds bytes beyond UTF-8 is written with surrogate escapes undone."""
+    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        writer = csv.DictWriter(file, list(columns), extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def contract(folder: Path, path: str = "orders*.csv") -> Path:
+    """Write the contract beside the records."""
+    target = folder / "contract.yaml"
+    target.write_text(CONTRACT.format(path=path), encoding="utf-8")
+    return target
