@@ -175,6 +175,7 @@ def upgrade() -> None:
             name=op.f("uq_parts_model_id_plan_id_window_start_us_piece"),
         ),
     )
+    op.create_index("ix_parts_model_id_piece", "parts", ["model_id", "piece"], unique=False)
     op.create_table(
         "plans",
         sa.Column("model_id", KEY, nullable=False),
@@ -498,6 +499,7 @@ def downgrade() -> None:
     op.drop_table("runs")
     op.drop_table("quarantine")
     op.drop_table("plans")
+    op.drop_index("ix_parts_model_id_piece", table_name="parts")
     op.drop_table("parts")
     op.drop_index("ix_outbox_claim", table_name="outbox")
     op.drop_table("outbox")

@@ -70,16 +70,18 @@ def append(
 def verify(conn: Connection) -> Verification:
     """Walk the whole chain and stop at the first entry that does not follow from the one before."""
     head, entries = GENESIS, 0
-    for row in conn.execute(select(audit).order_by(audit.c.seq).execution_options(yield_per=1000)):
-        fields = dict(row._mapping)
-        written = fields.pop("hash")
-        if row.seq != entries + 1:
-            return Verification(entries, head, f"entry {entries + 1} is missing")
-        if row.prev_hash != head:
-            return Verification(entries, head, f"entry {row.seq} does not follow entry {entries}")
-        if _hash(fields) != written:
-            return Verification(entries, head, f"entry {row.seq} was changed after it was written")
-        head, entries = written, row.seq
+    chain = select(audit).order_by(audit.c.seq).execution_options(yield_per=1000)
+    with conn.execute(chain) as rows:  # closed also when a bad entry ends the walk
+        for row in rows:
+            fields = dict(row._mapping)
+            written = fields.pop("hash")
+            if row.seq != entries + 1:
+                return Verification(entries, head, f"entry {entries + 1} is missing")
+            if row.prev_hash != head:
+                return Verification(entries, head, f"entry {row.seq} does not follow entry {entries}")
+            if _hash(fields) != written:
+                return Verification(entries, head, f"entry {row.seq} was changed after it was written")
+            head, entries = written, row.seq
     return Verification(entries, head, None)
 
 

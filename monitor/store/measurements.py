@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, func, insert, literal, select
+from sqlalchemy import Connection, delete, select
 
 from monitor.store import series
 from monitor.store.inserts import bulk_insert, nullable
@@ -111,22 +111,6 @@ def replace_grid(
     )
 
 
-def carry(conn: Connection, model_id: int, start_us: int, revision: int) -> None:
-    """Copy a window's latest measurements to a higher revision, unless that revision has its own.
-
-    A late record in one window changes the verdicts of the windows after it, though not their measurements:
-    with the copy every revision is complete.
-    """
-    m = measurements
-    window = (m.c.model_id == model_id, m.c.window_start_us == start_us)
-    if conn.execute(select(m.c.series_id).where(*window, m.c.revision >= revision).limit(1)).first():
-        return
-    last = select(func.max(m.c.revision)).where(*window).scalar_subquery()
-    names = ("model_id", "window_start_us", "series_id", *NUMBERS)
-    source = select(*(m.c[name] for name in names), literal(revision)).where(*window, m.c.revision == last)
-    conn.execute(insert(m).from_select([*names, "revision"], source))
-
-
 def timeline(
     conn: Connection, model_id: int, series_id: int, from_us: int | None = None, to_us: int | None = None
 ) -> list[Measurement]:
@@ -138,13 +122,6 @@ def timeline(
     if to_us is not None:
         query = query.where(m.c.window_start_us < to_us)
     return [_measurement(row._mapping) for row in conn.execute(query.order_by(m.c.window_start_us))]
-
-
-def of_window(conn: Connection, model_id: int, window_start_us: int) -> list[Measurement]:
-    """Every series of one window, by series key."""
-    m = measurements
-    query = measured().where(m.c.model_id == model_id, m.c.window_start_us == window_start_us)
-    return [_measurement(row._mapping) for row in conn.execute(query.order_by(m.c.series_id))]
 
 
 def export(

@@ -61,12 +61,6 @@ def add(conn: Connection, model_id: int, new: Sequence[Part], now_us: int) -> se
     return {(row.window_start_us, row.piece) for row in taken}
 
 
-def bodies(conn: Connection, model_id: int, plan_id: str, window_start_us: int) -> list[bytes]:
-    """The encoded profiles of one window's parts; merging them gives the profile of the window."""
-    found = bodies_between(conn, model_id, plan_id, window_start_us, window_start_us + 1)
-    return [body for _, body in found]
-
-
 def bodies_between(
     conn: Connection, model_id: int, plan_id: str, from_us: int, to_us: int
 ) -> Iterator[tuple[int, bytes]]:
@@ -82,22 +76,9 @@ def bodies_between(
         .order_by(parts.c.window_start_us, parts.c.piece)
         .execution_options(yield_per=100)
     )
-    for row in conn.execute(query):
-        yield row.window_start_us, bytes(row.body)
-
-
-def event_hashes(conn: Connection, model_id: int, from_us: int, to_us: int) -> npt.NDArray[np.int64]:
-    """int64[n, 2] (event, content) hashes of the records of windows in [from_us, to_us), where kept."""
-    import numpy as np
-
-    query = select(parts.c.event_hashes).where(
-        parts.c.model_id == model_id,
-        parts.c.window_start_us >= from_us,
-        parts.c.window_start_us < to_us,
-        parts.c.event_hashes.is_not(None),
-    )
-    packed = b"".join(bytes(row) for row in conn.execute(query).scalars())
-    return np.frombuffer(packed, dtype="<i8").reshape(-1, 2).astype(np.int64)
+    with conn.execute(query) as rows:
+        for row in rows:
+            yield row.window_start_us, bytes(row.body)
 
 
 def hashes_by_window(
@@ -110,7 +91,10 @@ def hashes_by_window(
         parts.c.model_id == model_id, parts.c.plan_id == plan_id, parts.c.event_hashes.is_not(None)
     )
     for row in conn.execute(query.order_by(parts.c.window_start_us, parts.c.piece)):
-        yield row.window_start_us, np.frombuffer(bytes(row.event_hashes), dtype="<i8").reshape(-1, 2).astype(np.int64)
+        yield (
+            row.window_start_us,
+            np.frombuffer(bytes(row.event_hashes), dtype="<i8").reshape(-1, 2).astype(np.int64),
+        )
 
 
 def has_piece(conn: Connection, model_id: int, plan_id: str, piece: str) -> bool:

@@ -229,13 +229,6 @@ def counts(conn: Connection, model_id: int | None = None) -> dict[tuple[Kind, St
     return {(kind, state): count for kind, state, count in conn.execute(query)}
 
 
-def oldest_unfinished_us(conn: Connection, model_id: int) -> int | None:
-    """The start of the first window whose work is not over, None if all is done."""
-    query = select(func.min(runs.c.window_start_us)).where(runs.c.model_id == model_id, _in(runs, UNFINISHED))
-    oldest: int | None = conn.execute(query).scalar_one()
-    return oldest
-
-
 def _held(conn: Connection, run: Run, values: Mapping[str, object]) -> None:
     mine = and_(runs.c.id == run.id, runs.c.state == "running", runs.c.fence == run.fence)
     if conn.execute(update(runs).where(mine).values(values)).rowcount == 0:

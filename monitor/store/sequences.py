@@ -20,15 +20,6 @@ def put(conn: Connection, model_id: int, window_start_us: int, body: bytes) -> N
     )
 
 
-def get(conn: Connection, model_id: int, window_start_us: int) -> bytes | None:
-    """The state after exactly this window, None if it was not judged."""
-    query = select(sequences.c.body).where(
-        sequences.c.model_id == model_id, sequences.c.window_start_us == window_start_us
-    )
-    body = conn.execute(query).scalar_one_or_none()
-    return None if body is None else bytes(body)
-
-
 def latest_before(conn: Connection, model_id: int, window_start_us: int) -> tuple[int, bytes] | None:
     """(window start, state) of the last judged window before this one; None if this one is the first."""
     query = (

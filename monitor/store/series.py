@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
-from monitor.errors import NotFound
 from monitor.store.inserts import insert_on
 from monitor.store.tables import series
 from monitor.store.types import storable
@@ -74,25 +73,6 @@ def everyone(conn: Connection, model_id: int) -> list[Stored]:
     rows = conn.execute(select(*columns).where(series.c.model_id == model_id))
     # Sorted here: a PostgreSQL with a language's collation would order otherwise than SQLite.
     return sorted((Stored(**row._mapping) for row in rows), key=lambda found: found.name)
-
-
-def get(
-    conn: Connection, model_id: int, metric: str, column: str = "", segment: str = "*", term: str = ""
-) -> Stored:
-    """The series of this name; NotFound if it was never measured."""
-    query = select(*(series.c[name] for name in Stored.__slots__)).where(
-        series.c.model_id == model_id,
-        series.c.metric == metric,
-        series.c.column == column,
-        series.c.segment == segment,
-        series.c.term == term,
-    )
-    row = conn.execute(query).one_or_none()
-    if row is None:
-        raise NotFound(
-            f"model {model_id} has no series {metric} of column {column!r}, segment {segment!r}, {term!r}"
-        )
-    return Stored(**row._mapping)
 
 
 def _name(one: Series) -> tuple[str, str, str, str]:

@@ -189,6 +189,7 @@ parts = Table(
     Column("event_hashes", LargeBinary),  # see parts.pack; dropped once the horizon has passed
     Column("created_us", BigInteger, nullable=False),
     UniqueConstraint("model_id", "plan_id", "window_start_us", "piece"),
+    Index("ix_parts_model_id_piece", "model_id", "piece"),  # was this piece kept?
 )
 
 samples = Table(

@@ -8,7 +8,6 @@ from typing import Literal
 
 from sqlalchemy import Connection, func, select, update
 
-from monitor.errors import NotFound
 from monitor.store.inserts import insert_on
 from monitor.store.tables import windows
 
@@ -70,15 +69,6 @@ def upsert(conn: Connection, model_id: int, counts: Sequence[Counts]) -> None:
     conn.execute(statement.on_conflict_do_update(index_elements=["model_id", "start_us"], set_=added), rows)
 
 
-def get(conn: Connection, model_id: int, start_us: int) -> Window:
-    """One window; NotFound if nothing was ever known of it."""
-    query = select(windows).where(windows.c.model_id == model_id, windows.c.start_us == start_us)
-    row = conn.execute(query).one_or_none()
-    if row is None:
-        raise NotFound(f"model {model_id} has no window that starts at {start_us}")
-    return Window(**row._mapping)
-
-
 def between(
     conn: Connection, model_id: int, from_us: int, to_us: int, state: State | None = None
 ) -> list[Window]:
@@ -134,7 +124,8 @@ def last_judged_us(conn: Connection, model_id: int) -> int | None:
     query = select(func.max(windows.c.start_us)).where(
         windows.c.model_id == model_id, windows.c.judged_us.is_not(None)
     )
-    return conn.execute(query).scalar_one()
+    newest: int | None = conn.execute(query).scalar_one()
+    return newest
 
 
 def newest_with_records(conn: Connection, model_id: int) -> Window | None:
