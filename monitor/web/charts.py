@@ -1,8 +1,9 @@
 """Timelines as SVG: the value, the band it was expected in, the windows that breached, the episodes. Pure.
 
 The picture stretches with the page while its words keep their size: the lines stand in an inner SVG that is
-stretched, the words and marks in the outer one, placed by per cent. Colours come from the style sheet, and
-what matters has a shape as well: breaches are dots, episodes a shaded span with a flag.
+stretched, the words and marks in the outer one, placed by per cent; the value axis is an SVG of its own.
+Colours come from the style sheet, and what matters has a shape as well: breaches are dots, episodes a shaded
+span with a flag.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ Unit = Literal["share", "count", "number"]
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
 TOP, PLOT, BOTTOM = 18, 112, 22
+HEIGHT = TOP + PLOT + BOTTOM
+GUTTER = 48  # left of the plot, for the words of the value axis
 WIDTH = 1000  # of the inner, stretched picture
 MAX_POINTS = 400
-TICKS = 6
+TICKS = 5
 CROWD = 30  # breaches: more than that are drawn smaller
 
 
@@ -78,40 +81,42 @@ def moment(us: int) -> str:
 def timeline(
     points: Sequence[Point], axis: Axis, *, title: str, unit: Unit, ident: str, spans: Sequence[Span] = ()
 ) -> Markup:
-    """The SVG of one series over time. `ident` must be unique on the page; `title` is said to screen readers.
+    """One series over time, as HTML with SVG inside.
 
+    `ident` must be unique on the page; `title` is what screen readers say first.
     Points outside the axis are left out, more than MAX_POINTS are thinned to the extremes of each stretch,
     and a gap of more than one window breaks the line. Without a single value the chart says so.
     """
     inside = sorted((p for p in points if axis.from_us <= p.start_us < axis.to_us), key=lambda p: p.start_us)
     valued = [p for p in inside if p.value is not None]
-    head = (
-        f'<svg class="chart" width="100%" height="{TOP + PLOT + BOTTOM}" role="img" '
-        f'aria-labelledby="{ident}-t {ident}-d"><title id="{ident}-t">{escape(title)}</title>'
+    plot = (
+        f'<svg class="plot" width="100%" height="{HEIGHT}" role="img" aria-labelledby="{ident}-t {ident}-d">'
+        f'<title id="{ident}-t">{escape(title)}</title>'
         f'<desc id="{ident}-d">{escape(_described(valued, unit, spans))}</desc>'
     )
     if not valued:
-        return Markup(
-            head + f'<text class="empty" x="50%" y="{TOP + PLOT // 2}">not measured in this span</text></svg>'
-        )
-    scale = _Scale.of(inside)
-    plot = _Plot(axis, scale)
+        words = f'<text class="empty" x="50%" y="{TOP + PLOT // 2}">not measured in this span</text>'
+        return Markup(f'<div class="chart">{plot}{words}</svg></div>')
+    lines = _Plot(axis, _Scale.of(inside))
+    thin = _thinned(inside)
     body = [
-        *plot.spans(spans),
-        *plot.rows(unit),
-        *plot.columns(),
+        *lines.spans(spans),
+        *lines.rows(),
+        *lines.columns(),
         (
             f'<svg x="0" y="{TOP}" width="100%" height="{PLOT}" '
             f'viewBox="0 0 {WIDTH} {PLOT}" preserveAspectRatio="none">'
         ),
-        *plot.band(_thinned(inside)),
-        *plot.line(_thinned(inside)),
+        *lines.band(thin),
+        *lines.line(thin),
         "</svg>",
-        *plot.breaches(_thinned(inside)),
-        *plot.flags(spans),
-        *plot.names(unit),
+        *lines.breaches(thin),
+        *lines.flags(spans),
     ]
-    return Markup(head + "".join(body) + "</svg>")
+    scale = f'<svg class="scale" width="{GUTTER}" height="{HEIGHT}" aria-hidden="true">'
+    names = "".join(lines.names(unit))
+    # Every part is escaped or written here.
+    return Markup(f'<div class="chart">{scale}{names}</svg>{plot}{"".join(body)}</svg></div>')
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,15 +179,15 @@ class _Plot:
                 label = escape(span.label)
                 yield f"{label} ⚑</text>" if anchor == "end" else f"⚑ {label}</text>"
 
-    def rows(self, unit: Unit) -> Iterator[str]:
+    def rows(self) -> Iterator[str]:
         for tick in self.scale.ticks():
             y = TOP + self.scale.y(tick)
             yield f'<line class="grid" x1="0" x2="100%" y1="{y}" y2="{y}"/>'
 
     def names(self, unit: Unit) -> Iterator[str]:
-        """The words of the value axis stand inside the plot, over the lines: no width is lost to a margin."""
-        for tick in self.scale.ticks()[1:]:
-            yield f'<text class="value" x="2" y="{TOP + self.scale.y(tick) + 11}">{number(tick, unit)}</text>'
+        for tick in self.scale.ticks():
+            y = TOP + self.scale.y(tick) + 4
+            yield f'<text x="{GUTTER - 6}" y="{y}" text-anchor="end">{number(tick, unit)}</text>'
 
     def columns(self) -> Iterator[str]:
         days = max(1, math.ceil((self.axis.to_us - self.axis.from_us) / DAY_US / TICKS))
@@ -190,7 +195,7 @@ class _Plot:
         for tick in range(first, self.axis.to_us, days * DAY_US):
             x = self.share(tick)
             yield f'<line class="grid" x1="{x:.2%}" x2="{x:.2%}" y1="{TOP}" y2="{TOP + PLOT}"/>'
-            if x < 0.94:
+            if x < 0.86:  # or the words would be cut
                 name = f"{_utc(tick).day} {_utc(tick):%b}"
                 yield f'<text class="day" x="{x:.2%}" dx="3" y="{TOP + PLOT + 15}">{name}</text>'
 

@@ -337,23 +337,19 @@ def _episodes(conn: Any, model: int) -> tuple[int, int, int]:
 
 
 def _triggers(conn: Any, model: int, encoding: int, vocabulary: int) -> str:
-    guards = (
-        '[{"guard": "data quality", "passed": false, "reason": "the encoding episode is open: mend it"},'
-        ' {"guard": "cooldown", "passed": true, "reason": "no retraining in the last 7 days"}]'
+    cooled = '{"guard": "cooldown", "passed": true, "reason": "no retraining in the last 7 days"}'
+    refused = '{"guard": "data quality", "passed": false, "reason": "the encoding episode is open: mend it"}'
+    clean = (
+        '{"guard": "data quality", "passed": true, "reason": "the break lies outside the windows asked for"}'
     )
-    common = {
-        "model_id": model,
-        "guards": guards,
-        "window_start_us": LAST,
-        "created_us": NOW,
-        "updated_us": NOW,
-    }
+    common = {"model_id": model, "window_start_us": LAST, "created_us": NOW, "updated_us": NOW}
     conn.execute(
         insert(t.triggers).values(
             id="trg-vetoed",
             episode_id=encoding,
             state="vetoed",
-            reason="encoding broke",
+            reason="mojibake rose for 3 windows",
+            guards=f"[{refused}, {cooled}]",
             request="{}",
             **common,
         )
@@ -365,6 +361,7 @@ def _triggers(conn: Any, model: int, encoding: int, vocabulary: int) -> str:
             state="dispatched",
             reason="unknown words rose for 3 windows",
             request='{"windows": [1, 2]}',
+            guards=f"[{clean}, {cooled}]",
             callback_sha256=token_sha256("one-time"),
             **common,
         )

@@ -130,7 +130,7 @@ def test_quarantine_by_reason_without_the_raw_bytes(client: Client) -> None:
 def test_a_trigger_shows_the_verdict_of_every_guard(client: Client) -> None:
     trigger = client.get("/v1/triggers/trg-1").json()
     assert [(guard["guard"], guard["passed"]) for guard in trigger["guards"]] == [
-        ("data quality", False),
+        ("data quality", True),
         ("cooldown", True),
     ]
     assert trigger["request"] == {"windows": [1, 2]}

@@ -35,6 +35,11 @@ def test_line_band_and_breaches_are_drawn() -> None:
     assert [dot.get("cx") for dot in of_class(svg, "breach")] == ["85.00%", "95.00%"]
 
 
+def test_the_value_axis_is_named_beside_the_plot() -> None:
+    (scale,) = of_class(drawn(POINTS), "scale")
+    assert [text.replace("\xa0", " ") for text in scale.itertext()] == ["0 %", "5.0 %", "10.0 %"]
+
+
 def test_higher_values_are_drawn_higher() -> None:
     (line,) = of_class(drawn(POINTS), "line")
     heights = [float(step.split(",")[1]) for step in line.get("points", "").split()]
@@ -74,9 +79,11 @@ def test_an_episode_before_the_chart_shades_its_start_without_a_flag() -> None:
 
 def test_screen_readers_are_told_title_range_expectation_and_breaches() -> None:
     svg = drawn(POINTS, title="mojibake <i>, toxicity", spans=(Span(8 * HOUR_US, None, "encoding"),))
-    assert svg.get("role") == "img"
-    assert svg.get("aria-labelledby") == "x-t x-d"
-    title, desc = svg[0], svg[1]
+    (plot,) = of_class(svg, "plot")
+    assert plot.get("role") == "img"
+    assert plot.get("aria-labelledby") == "x-t x-d"
+    assert [scale.get("aria-hidden") for scale in of_class(svg, "scale")] == ["true"]
+    title, desc = plot[0], plot[1]
     assert (title.get("id"), title.text) == ("x-t", "mojibake <i>, toxicity")
     assert desc.text is not None
     assert "Between 0 % and 9.0 %." in desc.text.replace("\xa0", " ")
