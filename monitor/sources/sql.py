@@ -29,6 +29,7 @@ from sqlalchemy import (
     column,
     create_engine,
     event,
+    false,
     func,
     inspect,
     or_,
@@ -249,6 +250,8 @@ class _Rows:
         some = self.connection.execute(
             select(time).select_from(self.origin).where(time.is_not(None)).limit(1)
         ).scalar_one_or_none()
+        if some is None:
+            return false()
         low, high = self._written(start_us, some), self._written(end_us, some)
         return None if low is None or high is None else and_(time >= low, time < high)
 

@@ -1,4 +1,4 @@
-"""The contract: every rule has a file that keeps it and one that breaks it, and each problem is told exactly."""
+"""The contract: each rule has a file that keeps it and one that breaks it; each problem is told exactly."""
 
 from __future__ import annotations
 
