@@ -207,7 +207,7 @@ class Tally:
         languages = len(self._plan.text_facts[name].languages)
         self._tally(name, "null", state - 1, len(Cell) - 1)
         self._tally(name, "length", np.where(message, length_bins(notes.chars), -1), LENGTH_BINS)
-        self._tally(name, "script", np.where(message, notes.script, -1).astype(np.int32), len(SCRIPTS))
+        self._tally(name, "script", np.where(message, notes.script.astype(np.int32), -1), len(SCRIPTS))
         language = np.where(message, notes.language, -1).astype(np.int32)
         self._tally(name, "language", language, languages)
         second = np.where(message, notes.second, -1).astype(np.int32)
