@@ -20,7 +20,8 @@ _DOT = "[.．。]"
 _LOCAL = r"\w.!#$%&'*+/=?^`{|}~-"
 _EMAIL = re.compile(rf"(?<![{_LOCAL}])[{_LOCAL}]++\s?{_AT}\s?[\w-]+(?:{_DOT}[\w-]+)+")
 _HANDLE = re.compile(r"(?<![\w@＠﹫⟩])[@＠﹫]\w(?:[\w.]{0,48}\w)?")
-_QUERY = re.compile(r"(\b[a-z][a-z0-9+.-]{1,15}://[^\s?#<>\"]*)[?#][^\s<>\"]*", re.IGNORECASE)
+# Bounded: a text of nothing but URLs would be read to its end from each of them.
+_QUERY = re.compile(r"(\b[a-z][a-z0-9+.-]{1,15}://[^\s?#<>\"]{0,1000}+)[?#][^\s<>\"]*", re.IGNORECASE)
 _USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]{1,15}://)[^\s/@]+@", re.IGNORECASE)
 _IPV4 = re.compile(
     r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d]|\.\d)"
@@ -32,7 +33,7 @@ _IBAN = re.compile(r"(?<!\w)[A-Za-z]{2}\d{2}(?:[ \u00a0-]?[A-Za-z0-9]){11,30}(?!
 _CARD = re.compile(r"(?<!\d)\d(?:[ \u00a0.-]?\d){12,18}(?!\d)")
 # A plus or a leading zero or a bracket, and at least eight digits in groups; a bare number may be an order or
 # a year.
-_GROUPED = r"\d{3}[ .-]\d{3}[ .-]\d{4}(?!\d)"  # 202-555-0143
+_GROUPED = r"(?:\(\d{3}\)[ .-]?|\d{3}[ .-])\d{3}[ .-]\d{4}(?!\d)"  # 202-555-0143, (202) 555-0143
 _PHONE = re.compile(
     rf"(?<![\w+])(?:\+\d|\(\+?\d|00?\d|{_GROUPED})(?:[\s./()\u00a0\u2010-\u2015-]{{0,2}}\d){{5,14}}(?!\d)"
     rf"|(?<!\w){_GROUPED}"
@@ -88,19 +89,18 @@ _PLAIN = _Plain()
 
 
 def _replace(
-    text: str,
-    plain: str,
-    pattern: re.Pattern[str],
-    label: str,
-    accept: Callable[[str], bool] = lambda found: True,
+    text: str, plain: str, pattern: re.Pattern[str], label: str, accept: Callable[[str], int] = len
 ) -> str:
-    """The text with the places where `plain` matches replaced; the very same object if there are none."""
+    """The text with the places where `plain` matches replaced; the very same object if there are none.
+
+    `accept` says how many characters of a match go, 0 for none.
+    """
     pieces: list[str] = []
     end = 0
     for found in pattern.finditer(plain):
-        if accept(found[0]):
+        if length := accept(found[0]):
             pieces += [text[end : found.start()], label]
-            end = found.end()
+            end = found.start() + length
     return "".join([*pieces, text[end:]]) if pieces else text
 
 
@@ -117,21 +117,29 @@ def _handles(text: str, plain: str) -> str:
 
 
 def _cards(text: str, plain: str) -> str:
-    return _replace(text, plain, _CARD, "⟨card⟩", luhn) if _digits(plain) >= 13 else text
+    return (
+        _replace(text, plain, _CARD, "⟨card⟩", lambda found: len(found) * luhn(found))
+        if _digits(plain) >= 13
+        else text
+    )
 
 
 def _ibans(text: str, plain: str) -> str:
-    return _replace(text, plain, _IBAN, "⟨iban⟩", iban) if _digits(plain) >= 8 else text
+    return _replace(text, plain, _IBAN, "⟨iban⟩", _iban_length) if _digits(plain) >= 8 else text
 
 
 def _phones(text: str, plain: str) -> str:
     enough = _digits(plain) >= 8
-    return _replace(text, plain, _PHONE, "⟨phone⟩", lambda found: _digits(found) >= 8) if enough else text
+    return (
+        _replace(text, plain, _PHONE, "⟨phone⟩", lambda found: len(found) * (_digits(found) >= 8))
+        if enough
+        else text
+    )
 
 
 def _addresses(text: str, plain: str) -> str:
     if plain.count(":") >= 2:
-        text = _replace(text, plain, _IPV6, "⟨ip⟩", _is_ipv6)
+        text = _replace(text, plain, _IPV6, "⟨ip⟩", lambda found: len(found) * _is_ipv6(found))
         plain = _plain_digits(text)
     return _replace(text, plain, _IPV4, "⟨ip⟩") if plain.count(".") >= 3 else text
 
@@ -159,6 +167,12 @@ def iban(word: str) -> bool:
     if not 15 <= len(compact) <= 34:
         return False
     return int("".join(str(int(char, 36)) for char in compact[4:] + compact[:4])) % 97 == 1
+
+
+def _iban_length(found: str) -> int:
+    """How much of a match is an account number: words that follow one look like more of it."""
+    ends = [match.end() for match in re.finditer(r"[A-Za-z0-9](?![A-Za-z0-9])", found)]
+    return next((end for end in reversed(ends) if iban(found[:end])), 0)
 
 
 def _is_ipv6(word: str) -> bool:
