@@ -175,7 +175,7 @@ def _questions(points, properties, i, start, stop):  # type: ignore[no-untyped-d
         k += 1
     run = k - i
     inside = i > start and k < stop and properties[i - 1] & LETTER > 0 and properties[k] & LETTER > 0
-    if inside and run <= 2:
+    if inside and run == 1:
         # "what?Now" forgot a space; "caf?s" lost a letter.
         return run if not properties[k] & UPPER else 0
     if run < 2 or (i > start and not properties[i - 1] & SPACE):
@@ -208,10 +208,7 @@ def _composes(first, second, composing):  # type: ignore[no-untyped-def]
 def _denormal(points, properties, start, stop, combining, composing, shown):  # type: ignore[no-untyped-def]
     """Places where the text is not in Unicode normal form C."""
     found = 0
-    starter, behind = (
-        np.int64(-1),
-        np.int64(0),
-    )  # place of the last starter; combining class of the mark before, 0 if none since
+    starter, behind = -1, 0  # place of the last starter; combining class of the mark before, 0 if none since
     for k in range(start, stop):
         bits = properties[k]
         own = 0

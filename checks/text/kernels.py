@@ -36,9 +36,9 @@ def shared_constants() -> str:
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` at its first call and keep the machine code for the next process.
 
-    Kernels are not annotated: numba infers their types from the arrays, whose shapes and dtypes are written at the
-    dataclasses they come from; mypy is told so line by line. They hold the interpreter lock: no other thread sees
-    their arguments half written.
+    Kernels are not annotated: numba infers their types from the arrays, whose shapes and dtypes are written
+    at the dataclasses they come from; mypy is told so line by line. They hold the interpreter lock: no other
+    thread sees their arguments half written.
     """
     dispatcher: Any = numba.njit(cache=True, error_model="numpy")(function)
     stored = dispatcher._cache._cache_file

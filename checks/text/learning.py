@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from itertools import combinations
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -10,13 +13,18 @@ from checks.text.characters import as_binary, buffers
 from checks.text.plan import UND, UND_LATIN, TextPlan, detector_versions
 from checks.text.profiles import WIDTH, profiles
 from checks.text.reading import Read, batches, tagged
-from checks.text.switching import UND_COLUMN, choice
+from checks.text.switching import STRANGERS, UND_COLUMN, Choice, choice
 from checks.text.vocabulary import document_frequencies, merge_frequencies
 
-PRIOR_WEIGHT = 16.0  # of log(share of words) against a message's summed score
-LEAST_SHARE = 0.005  # of a language that was never seen: a long enough message still overcomes it
-ROUNDS = 4
+PRIOR_WEIGHT = (
+    6.0  # of log(share of words) against a message's summed score, whose n-grams overlap and so overstate
+)
+LEAST_SHARE = 0.003  # of a language that was never seen: a long enough message still overcomes it
+UNKNOWN_LATIN = -16.0  # nats against und-Latn where nothing was learnt
+ROUNDS = 6
 PRIOR_TEXTS = 20_000  # texts that the prior is learnt from
+LEAST_EVIDENCE = 1.5  # nats that a pair must show which is mixed all the time
+FIRST_EVIDENCE = 8.0  # nats that any pair must show in the first round
 
 
 def learn(
@@ -39,12 +47,16 @@ def learn(
     words, documents = merge_frequencies(
         [document_frequencies(batch.tokens.offsets, batch.tokens.hash, batch.tokens.kind) for batch in read]
     )
-    log_prior = _flat(len(named))
+    log_prior = tuple(UNKNOWN_LATIN if language == UND_LATIN else 0.0 for language in named)
+    evidence: dict[str, float] = {}
+    otherwise = FIRST_EVIDENCE
     kept = _thinned(read, seed)
-    for _ in range(ROUNDS if read else 0):
-        counted = _language_words(read, kept, named, log_prior)
-        log_prior = _log_prior(counted, named)
-    return TextPlan(named, log_prior, words, documents, total, detector_versions())
+    for _ in range(ROUNDS if total else 0):
+        among = choice(named, log_prior, evidence, otherwise, table.languages, table.script_of)
+        spoken, pairs = _decoded(read, kept, among)
+        log_prior = _log_prior(spoken, named)
+        evidence, otherwise = _evidence(pairs, named), STRANGERS
+    return TextPlan(named, log_prior, evidence, words, documents, total, detector_versions())
 
 
 def _checked(languages: tuple[str, ...] | None, known: tuple[str, ...]) -> tuple[str, ...]:
@@ -68,10 +80,6 @@ _ALIASES: dict[str, tuple[str, ...]] = {
 }
 
 
-def _flat(count: int) -> tuple[float, ...]:
-    return (0.0,) * count
-
-
 def _thinned(read: list[Read], seed: int) -> list[npt.NDArray[np.bool_]]:
     """Which messages of each batch the prior is learnt from: all, or those of the smallest salted content
     hashes."""
@@ -87,28 +95,52 @@ def _thinned(read: list[Read], seed: int) -> list[npt.NDArray[np.bool_]]:
     return [rank < distinct[PRIOR_TEXTS] for rank in ranks]
 
 
-def _language_words(
-    read: list[Read], kept: list[npt.NDArray[np.bool_]], named: tuple[str, ...], log_prior: tuple[float, ...]
-) -> npt.NDArray[np.int64]:
-    table = profiles()
-    among = choice(named, log_prior, table.languages, table.script_of)
-    counted = np.zeros(WIDTH, np.int64)
+def _decoded(
+    read: list[Read], kept: list[npt.NDArray[np.bool_]], among: Choice
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Words per column, int64[64]; messages per first and second column, int64[64, 64] (pure ones: diagonal)."""
+    words = np.zeros(WIDTH, np.int64)
+    pairs = np.zeros(WIDTH * WIDTH, np.int64)
     for batch, keep in zip(read, kept, strict=True):
-        tags = tagged(batch, among).token
-        counted += np.bincount(
-            tags[(tags >= 0) & np.repeat(keep, np.diff(batch.tokens.offsets))], minlength=WIDTH
-        )
-    return counted
+        tags = tagged(batch, among)
+        counted = (tags.token >= 0) & np.repeat(keep, np.diff(batch.tokens.offsets))
+        words += np.bincount(tags.token[counted], minlength=WIDTH)
+        spoken = keep & (tags.counts[:, 0] >= 2)
+        first = tags.language[spoken].astype(np.int64)
+        second = np.where(tags.second[spoken] < 0, first, tags.second[spoken])
+        pairs += np.bincount(first * WIDTH + second, minlength=WIDTH * WIDTH)
+    return words, pairs.reshape(WIDTH, WIDTH)
 
 
-def _log_prior(counted: npt.NDArray[np.int64], named: tuple[str, ...]) -> tuple[float, ...]:
+def _columns() -> dict[str, int]:
     table = profiles()
-    columns = {
-        **{language: column for column, language in enumerate(table.languages)},
-        UND: UND_COLUMN,
-        UND_LATIN: table.generic_latin,
-    }
-    words = np.array([counted[columns[language]] for language in named], np.float64)
-    shares = (words + 0.5) / (words.sum() + 0.5 * len(words))
+    named = {language: column for column, language in enumerate(table.languages)}
+    return {**named, UND: UND_COLUMN, UND_LATIN: table.generic_latin}
+
+
+def _log_prior(words: npt.NDArray[np.int64], named: tuple[str, ...]) -> tuple[float, ...]:
+    columns = _columns()
+    counts = np.array([words[columns[language]] for language in named], np.float64)
+    shares = (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
     # Rounded to what the decoder resolves, so that the plan is the same on every machine.
     return tuple(round(float(PRIOR_WEIGHT * np.log(max(share, LEAST_SHARE))), 3) for share in shares)
+
+
+def _evidence(pairs: npt.NDArray[np.int64], named: tuple[str, ...]) -> dict[str, float]:
+    """Where one message in three mixes two languages, a word may do; where hardly any does, it is chance.
+
+    Five nats per unit of the log-odds of mixing among the messages of either language; the pseudo-count
+    stands for a stream of which little is known.
+    """
+    columns = _columns()
+    needed: dict[str, float] = {}
+    messages = pairs.sum(axis=1)
+    for one, two in combinations(sorted(set(named) - {UND}), 2):
+        a, b = columns[one], columns[two]
+        mixed = int(pairs[a, b] + pairs[b, a])
+        if mixed:
+            rest = int(messages[a] + messages[b]) - mixed
+            value = -5.0 * math.log((mixed + 0.25) / (rest + 48.0)) - 5.0
+            if value < STRANGERS:
+                needed[f"{one}+{two}"] = round(max(value, LEAST_EVIDENCE), 3)
+    return needed

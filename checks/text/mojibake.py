@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from checks.text.characters import CODE_POINTS, REPLACEMENT, Points, character_table
-from checks.text.flags import EMOJI, LEGACY, LETTER, SPACELESS, UPPER
+from checks.text.flags import EMOJI, LEGACY, LETTER, SCRIPT_MASK, SPACELESS, UPPER
 from checks.text.kernels import frozen, kernel
 from checks.text.profiles import profiles
 
@@ -37,13 +37,15 @@ CODECS: tuple[str, ...] = (
     "koi8-r",
     "cp866",
 )
+_OE = 0x153
 _REACH = 0x2600  # every character of these codecs but a few of MacRoman lies below
 # Codecs whose letters and punctuation are plausible lead and continuation bytes of each other in ordinary
 # text: one
 # short sequence proves nothing there.
 _WEAK = np.array([codec not in ("cp1252", "cp1254") for codec in CODECS])
 # What ordinary text puts right behind the last letter of a word.
-_CLOSING = frozenset("…’‘”“„‚»›«‹–—™®©°ºª·•¹²³\xa0\x85\x91\x92\x93\x94\x96\x97")
+_CLOSING = frozenset("…’‘”“„‚»›«‹–—\xa0\x85\x91\x92\x93\x94\x96\x97")
+_CLOSING_SIGNS = frozenset("™®©°ºª·•¹²³")
 # Beside letters, what a wrongly read sequence plausibly meant.
 _MEANT = frozenset(
     "\xa0¡¢£¤¥¦§¨©ª«¬®¯°±²³´µ¶·¸¹º»¼½¾¿×÷–—‘’‚“”„†‡•…‰′″‹›€™−√∞≈≠≤≥→←↑↓✓✔✗★☆♥♦♣♠■□▪●○◆\u200b\u200c\u200d\u200e\u200f\ufeff\ufe0f"
@@ -59,7 +61,7 @@ class _Tables:
     lead: npt.NDArray[np.uint16]
     continuation: npt.NDArray[np.uint16]
     meant: npt.NDArray[np.bool_]
-    closing: npt.NDArray[np.bool_]
+    closing: npt.NDArray[np.uint8]
 
 
 @cache
@@ -86,12 +88,16 @@ def _tables() -> _Tables:
     meant[0xAC00:0xD7A4] = True
     meant[0x1EA0:0x1EFA] = True
     meant[0x2190:0x2200] = True
-    meant[[0x218, 0x219, 0x21A, 0x21B, 0x300, 0x301, 0x303, 0x308, 0x30A, 0x323, REPLACEMENT]] = True
+    meant[[0x130, 0x218, 0x219, 0x21A, 0x21B, REPLACEMENT]] = True
+    meant[0x300:0x370] = True
+    meant[0xFB00:0xFB07] = True  # ligatures: fi, fl
+    meant[0xD800:0xE000] = True  # emoji that went through CESU-8
     meant[:0xA0] = False
     for character in _MEANT:
         meant[ord(character)] = True
-    closing = np.zeros(_REACH, np.bool_)
-    closing[[ord(character) for character in _CLOSING]] = True
+    closing = np.zeros(_REACH, np.uint8)
+    closing[[ord(character) for character in _CLOSING]] = 2
+    closing[[ord(character) for character in _CLOSING_SIGNS]] = 1
     return _Tables(
         frozen(byte_of),
         frozen(lead.sum(0).astype(np.uint16)),
@@ -174,31 +180,74 @@ def _sequence(points, i, stop, byte_of, codec):  # type: ignore[no-untyped-def]
         if byte < 0x80 or byte > 0xBF:
             return 0, 0
         value = value << 6 | (byte & 0x3F)
-    if value < least or value > 0x10FFFF or 0xD800 <= value < 0xE000:
+    if value < least or value > 0x10FFFF:
         return 0, 0
     return need + 1, value
 
 
 @kernel
-def _natural(points, properties, start, stop, i, length, closing, fold, keys):  # type: ignore[no-untyped-def]
-    """Whether the characters of a sequence may stand side by side in good text."""
-    before_is_letter = i > start and properties[i - 1] & LETTER > 0
+def _pair_is_natural(points, properties, k, meant, fold, keys):  # type: ignore[no-untyped-def]
+    """Whether two letters may stand side by side in a word of some language."""
+    one, two = properties[k], properties[k + 1]
+    if (one & SCRIPT_MASK) != (two & SCRIPT_MASK) or (two & UPPER and not one & UPPER):
+        return False
+    if not one & UPPER and meant[points[k]] and meant[points[k + 1]] and points[k + 1] != _OE:
+        return True  # the profiles know 55 languages, and there are more; but none writes "âœ"
+    return _known_pair(points[k], points[k + 1], fold, keys)
+
+
+@kernel
+def _is_natural(points, properties, start, stop, i, length, meant, closing, fold, keys):  # type: ignore[no-untyped-def]
+    """Whether the characters of a sequence may stand as they are in good text."""
+    before = properties[i - 1] if i > start else np.uint32(0)
     for k in range(i, i + length - 1):
         this, following = properties[k] & LETTER > 0, properties[k + 1] & LETTER > 0
         if this and following:
-            if not _known_pair(points[k], points[k + 1], fold, keys):
+            if not _pair_is_natural(points, properties, k, meant, fold, keys):
                 return False
         elif this:
-            # The end of a shouted word; a lower-case letter before a capital is no shouting.
-            if not closing[points[k + 1]]:
+            # "CAFÉ…": the end of a shouted word. A capital behind a small letter, or alone, is no shouting.
+            if closing[points[k + 1]] == 0 or (k + 2 < stop and properties[k + 2] & LETTER):
                 return False
-            if properties[k] & UPPER and k == i and not (before_is_letter and properties[i - 1] & UPPER):
+            if k == i and properties[k] & UPPER and not (before & LETTER and before & UPPER):
                 return False
-            if k + 2 < stop and properties[k + 2] & LETTER:
-                return False
-        elif following and k == i and before_is_letter:
+        elif k > i and (following or closing[points[k]] < 2 or closing[points[k + 1]] < 2):
             return False
-    return True
+    if properties[i] & LETTER or closing[points[i]] == 2:
+        return True
+    # A sign (√ ├ ╨ ×) as the lead is out of place among letters.
+    among = before & LETTER > 0 or (i + length < stop and properties[i + length] & LETTER > 0)
+    for k in range(i + 1, i + length):
+        among = among or properties[k] & LETTER > 0
+    return not among
+
+
+@kernel
+def _weight(points, properties, start, stop, i, length, adjacent, meant, closing, fold, keys):  # type: ignore[no-untyped-def]
+    """How much a sequence proves; 0 for one that may be chance. `adjacent`: another one ends right before
+    it."""
+    letters = True
+    for k in range(i, i + length):
+        letters = letters and properties[k] & LETTER > 0
+    chained = adjacent and not letters
+    if not chained and _is_natural(points, properties, start, stop, i, length, meant, closing, fold, keys):
+        return 0
+    lead = properties[i]
+    before = properties[i - 1] if i > start else np.uint32(0)
+    inside = before & LETTER > 0 and (
+        not lead & LETTER
+        or (before & SCRIPT_MASK) != (lead & SCRIPT_MASK)
+        or (lead & UPPER and not before & UPPER)
+    )
+    return length - 1 + (1 if inside else 0)
+
+
+@kernel
+def _lost_space(points, properties, start, stop, i):  # type: ignore[no-untyped-def]
+    """Whether this is the "Ã " of "voilÃ ": the second half of "à", a no-break space, became a space."""
+    if points[i] != 0xC3 or i == start or (i + 1 < stop and points[i + 1] != 32):
+        return False
+    return (properties[i - 1] & (LETTER | UPPER)) == LETTER
 
 
 @kernel
@@ -220,45 +269,55 @@ def _find(  # type: ignore[no-untyped-def]
     broken,
 ):
     kinds = len(byte_of)
-    weak = _WEAK
-    evidence = np.zeros(16, np.int64)
-    hits = np.zeros(16, np.int64)
-    lost = np.zeros(16, np.int64)
+    evidence, hits = np.zeros(kinds, np.int64), np.zeros(kinds, np.int64)
+    lost, ends = np.zeros(kinds, np.int64), np.zeros(kinds, np.int64)
     for message in range(len(offsets) - 1):
         if ascii_only[message]:
             continue
         start, stop = offsets[message], offsets[message + 1]
         touched = False
-        for i in range(start, stop - 1):
-            if not (properties[i] & LEGACY and properties[i + 1] & LEGACY):
+        for i in range(start, stop):
+            if not properties[i] & LEGACY or points[i] >= _REACH:
                 continue
-            if points[i] >= _REACH or points[i + 1] >= _REACH:
+            spaced = _lost_space(points, properties, start, stop, i)
+            possible = np.uint16(0)
+            if i + 1 < stop and points[i + 1] < _REACH:
+                possible = leads[points[i]] & continuations[points[i + 1]]
+            if possible == 0 and not spaced:
                 continue
-            possible = leads[points[i]] & continuations[points[i + 1]]
-            if possible == 0:
-                continue
+            if not touched:
+                touched = True
+                evidence[:] = 0
+                hits[:] = 0
+                lost[:] = 0
+                ends[:] = -1
+            if spaced:
+                evidence[0] += 1
+                hits[0] += 1
+                broken[i] = 1
             for codec in range(kinds):
                 if not possible >> codec & 1:
                     continue
                 length, value = _sequence(points, i, stop, byte_of, codec)
                 if length == 0 or not meant[value]:
                     continue
-                if not touched:
-                    touched = True
-                    evidence[:] = 0
-                    hits[:] = 0
-                    lost[:] = 0
                 if value == REPLACEMENT:
                     lost[codec] += 1
                     evidence[codec] += 2
-                elif not _natural(points, properties, start, stop, i, length, closing, fold, keys):
-                    evidence[codec] += length - 1
+                    continue
+                adjacent = ends[codec] == i
+                weight = _weight(
+                    points, properties, start, stop, i, length, adjacent, meant, closing, fold, keys
+                )
+                ends[codec] = i + length
+                if weight:
+                    evidence[codec] += weight
                     hits[codec] += 1
         if not touched:
             continue
         best = -1
         for codec in range(kinds):
-            if evidence[codec] >= (2 if weak[codec] else 1) and (
+            if evidence[codec] >= (2 if _WEAK[codec] else 1) and (
                 best < 0 or evidence[codec] > evidence[best]
             ):
                 best = codec

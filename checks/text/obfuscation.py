@@ -22,7 +22,6 @@ from checks.text.flags import (
     NEEDS_JOINER,
     SCRIPT_MASK,
     SKIN_TONE,
-    SPACE,
     SPACELESS,
     STACKING,
     STYLED,
@@ -133,14 +132,14 @@ def _hides(points, properties, i, start, stop):  # type: ignore[no-untyped-def]
 @kernel
 def _selector_misplaced(points, properties, i, start):  # type: ignore[no-untyped-def]
     if i == start:
-        return True
+        return False
     before = properties[i - 1]
     script = before & SCRIPT_MASK
     if before & VARIATION:
         return True
     if points[i] >= 0xE0100:
         return not (before & LETTER and script == _HAN)
-    return before & SPACE > 0 or (before & (LETTER | MARK) > 0 and _FEW_MARKS[script] and not before & EMOJI)
+    return before & (LETTER | MARK) > 0 and _FEW_MARKS[script] and not before & EMOJI
 
 
 @kernel
@@ -269,16 +268,17 @@ def _spaced(points, properties, starts, ends, t, stop, lower, vocabulary):  # ty
 def _leet(points, properties, i, stop, lower, vocabulary):  # type: ignore[no-untyped-def]
     """Length of a word in leetspeak at `i`, 0 if there is none: signs for letters, and the word meant is
     known."""
-    k, letters, signs, inner, tail = i, 0, 0, False, 0
+    k, letters, signs, inner, tail = i, 0, 0, False, 0  # tail: digits at the end, while they are all the same
     while k < stop and points[k] < 128:
         c = points[k]
         if properties[k] & LETTER:
-            inner = inner or tail > 0
+            inner = inner or tail != 0
             letters += 1
             tail = 0
         elif _LEET_LETTERS[c]:
             signs += 1
-            tail += 1 if c >= 48 and c <= 57 else 0
+            if c >= 48 and c <= 57:
+                tail = tail + 1 if tail >= 0 and (tail == 0 or points[k - 1] == c) else -1
         else:
             break
         k += 1
@@ -286,7 +286,9 @@ def _leet(points, properties, i, stop, lower, vocabulary):  # type: ignore[no-un
         k -= 1
         signs -= 1
     whole = k >= stop or not properties[k] & (LETTER | DIGIT)
-    if not whole or letters < 2 or signs < 1 or signs > letters or k - i < 4 or not (inner or tail != 1):
+    if not whole or letters < 2 or not 1 <= signs <= letters or k - i < 4:
+        return 0
+    if not inner and (tail == 1 or tail < 0):  # "top5", "route66" and "area51", but not "fr33"
         return 0
     for one in (105, 108):
         state = WORD_SEED
@@ -355,5 +357,5 @@ def _words(  # type: ignore[no-untyped-def]
                     shown[i : i + length] = _LEET + 1
                     i += length
                     continue
-            inside = sign or bits & (LETTER | DIGIT | MARK) > 0
+            inside = sign or bits & (LETTER | DIGIT | MARK) > 0 or (inside and points[i] == 39)
             i += 1

@@ -38,9 +38,11 @@ def detector_versions() -> dict[str, str]:
 class TextPlan:
     """How the texts of one column are read; learnt once, then frozen.
 
-    languages   codes; the last two are "und" (no language can be told) and "und-Latn" (Latin script, no known
-                language)
+    languages   codes; the last two are "und" (no language can be told) and "und-Latn" (Latin script, but no
+                language that is known)
     log_prior   float per language: what a message's summed score starts with, in nats; of "und" unused
+    evidence    per pair ("de+tr", sorted codes) the nats that the second language must gain before a message
+                counts as mixed; pairs never seen mixed are not listed and need `switching.STRANGERS`
     vocabulary  int64[V], sorted: hashes of the known words
     documents   int32[V]: learning texts that hold each word
     total       learning texts
@@ -49,6 +51,7 @@ class TextPlan:
 
     languages: tuple[str, ...]
     log_prior: tuple[float, ...]
+    evidence: Mapping[str, float]
     vocabulary: npt.NDArray[np.int64]
     documents: npt.NDArray[np.int32]
     total: int
@@ -63,7 +66,14 @@ class TextPlan:
     def choice(self) -> switching.Choice:
         """The plan's languages as the decoder wants them."""
         table = profiles()
-        return switching.choice(self.languages, self.log_prior, table.languages, table.script_of)
+        return switching.choice(
+            self.languages,
+            self.log_prior,
+            self.evidence,
+            switching.STRANGERS,
+            table.languages,
+            table.script_of,
+        )
 
     @cached_property
     def column_to_language(self) -> npt.NDArray[np.int16]:
@@ -84,6 +94,7 @@ class TextPlan:
         return {
             "languages": list(self.languages),
             "log_prior": list(self.log_prior),
+            "evidence": dict(sorted(self.evidence.items())),
             "vocabulary": _packed(np.diff(self.vocabulary, prepend=np.int64(0)).astype("<i8")),
             "documents": _packed(self.documents.astype("<i4")),
             "total": self.total,
@@ -100,6 +111,7 @@ class TextPlan:
         return cls(
             languages=tuple(body["languages"]),
             log_prior=tuple(float(value) for value in body["log_prior"]),
+            evidence={pair: float(value) for pair, value in body["evidence"].items()},
             vocabulary=frozen(vocabulary),
             documents=frozen(documents),
             total=int(body["total"]),

@@ -26,8 +26,8 @@ from checks.text.kernels import frozen
 WIDTH = (
     64  # columns of a row: one cache line of bytes; a language each, then `GENERIC_LATIN`, the rest unused
 )
-FLOOR = 2e-5  # added to every share: an n-gram that a language never showed is no proof against it
-STEPS = 29.0  # quantisation: one nat of score is 29 steps; the largest weighted score, 8.5, still fits a byte
+FLOOR = 5e-5  # added to every share: an n-gram that a language never showed is no proof against it
+STEPS = 25.0  # quantisation: one nat of score is 25 steps; the largest weighted score, 9.9, still fits a byte
 ORDER_WEIGHTS = (0.3, 0.7, 1.0)  # of letters, pairs and triples
 
 _SCRIPT_LANGUAGES: dict[str, tuple[str, ...]] = {
