@@ -250,7 +250,7 @@ def fit_with_null(
     """`fit`, with the left-out scores of the reference."""
     if len(obs.start_us) == 0 or (np.diff(obs.start_us) <= 0).any():
         raise ValueError("the reference windows must be at least one, in ascending order and each only once")
-    within = _with_records(obs)
+    within = with_records(obs)
     fitted = _fit(obs.rows(within), calendar, budget or Budget(), seed, progress or _silent)
     if fitted.scores is None or within == slice(0, len(obs.start_us)):
         return fitted
@@ -260,7 +260,7 @@ def fit_with_null(
     return replace(fitted, scores=joined((outside[0], fitted.scores, outside[1])))
 
 
-def _with_records(obs: Observations) -> slice:
+def with_records(obs: Observations) -> slice:
     """From the first window with anything in it to the last; all, if there is none."""
     filled = np.flatnonzero((np.nan_to_num(obs.n) > 0).any(axis=1))
     return slice(int(filled[0]), int(filled[-1]) + 1) if len(filled) else slice(0, len(obs.start_us))
@@ -296,8 +296,9 @@ def _fit(obs: Observations, calendar: Calendar, budget: Budget, seed: int, say: 
     else:
         raw, centre = learned.raw, learned.centre
         scores = finish(obs, kinds, raw, centre, learned.spread, baseline.known, None)
-        baseline = replace(baseline, temper=tempering(scores.steps, calendar.slots - 1))
-        scores = replace(scores, steps=scores.steps * baseline.temper)
+        temper, left_out = tempering(scores.steps, calendar.slots - 1, block)
+        baseline = replace(baseline, temper=temper)
+        scores = replace(scores, steps=scores.steps * left_out[block.of])
         threshold = find_threshold(_lanes(obs, scores, baseline), block, calendar.every_us, budget, seed)
     say("baseline: threshold", 3, 3)
     facts = replace(baseline.facts, extrapolated=threshold.extrapolated)
@@ -352,8 +353,8 @@ def _learn_blocks(
 ) -> _Learned:
     season = choose_seasons(obs, kinds, sums, cell, block, calendar)
     predicted = left_out_level(sums, kinds, cell, block, season)
-    spread = estimate_spread(obs, kinds, predicted, _within_variance(sums.total()))
-    raw = raw_scores(obs, kinds, predicted, spread)
+    spread, left_out = estimate_spread(obs, kinds, predicted, _within_variance(sums.total()), block)
+    raw = raw_scores(obs, kinds, predicted, left_out)
     for s in kinds.distribution:
         shares, records = left_out_base(obs.bins[int(s)], cell, block, int(season[s]), calendar.slots)
         add_distribution(raw, int(s), obs.bins[int(s)], shares, records)

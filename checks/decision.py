@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from checks import tails
-from checks.baseline import Baseline, Budget, Calendar, Progress, fit, score
+from checks.baseline import Baseline, Budget, Calendar, Progress, fit, score, with_records
 from checks.breaks import Break
 from checks.scores import BREACH, ERROR, INSUFFICIENT, LANES, LEARNING, Scores
 from checks.seasons import blocks
@@ -378,13 +378,19 @@ def leave_one_block_out(
 ) -> tuple[Judgement, ...]:
     """One judgement per reference window, each block against a baseline fitted to the others only.
 
-    The honest answer to "what would this have said of days on which nothing happened?". Raises ValueError if
-    the reference has fewer than three blocks.
+    The honest answer to "what would this have said of days on which nothing happened?". Windows before the
+    first record and after the last are not judged: they find nothing. Raises ValueError if the reference has
+    fewer than three blocks.
     """
+    filled = with_records(obs)
+    nothing = np.full(len(obs.series), INSUFFICIENT, dtype=np.uint8)
+    outside = Judgement(nothing, np.zeros(len(obs.series)), float("inf"), ())
+    before, after = filled.start, len(obs.start_us) - filled.stop
+    obs = obs.rows(filled)
     block = blocks(obs.start_us, calendar)
     if block.kind == "none":
         raise ValueError("the reference has fewer than three blocks: none can be left out")
-    judged: list[Judgement] = []
+    judged: list[Judgement] = [outside] * before
     for k in range(block.count):
         others, mine = np.flatnonzero(block.of != k), np.flatnonzero(block.of == k)
         baseline = fit(obs.rows(others), calendar, budget=budget, seed=seed)
@@ -396,4 +402,4 @@ def leave_one_block_out(
             judged.append(judgement)
         if progress is not None:
             progress("reference judged by itself", k + 1, block.count)
-    return tuple(judged)
+    return tuple(judged + [outside] * after)

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from checks import tails
 from checks.distances import expected_jsd, jsd
-from checks.expected import Ints, Kinds, Level, observed
+from checks.expected import Kinds, Level, observed
+from checks.seasons import Blocks
 from checks.series import Observations
 
 Floats = npt.NDArray[np.float64]
@@ -41,40 +42,54 @@ class Spread:
     scale: Floats
 
 
-def estimate_spread(obs: Observations, kinds: Kinds, predicted: Level, within_variance: Floats) -> Spread:
-    """Moment estimates from the squared misses of left-out predictions; within_variance is float64[S]."""
+def estimate_spread(
+    obs: Observations, kinds: Kinds, predicted: Level, within_variance: Floats, block: Blocks
+) -> tuple[Spread, Spread]:
+    """Moment estimates from the squared misses of left-out predictions; within_variance is float64[S].
+
+    The second is for the reference windows themselves, dispersion float64[W, S] from the other blocks: a wild
+    week must not make itself look usual.
+    """
     seen = observed(obs, kinds)
-    size = len(obs.series)
-    dispersion, scale = np.full(size, _MIN_DISPERSION), np.sqrt(within_variance)
     x, n = np.where(seen, obs.x, 0.0), np.where(seen, obs.n, 0.0)
     mean, sampling, between = predicted.mean, predicted.sampling, predicted.between
-
-    def ratio(over: Floats, under: Floats, columns: Ints) -> Floats:
-        above = np.where(seen[:, columns], over, 0.0).sum(axis=0)
-        below = np.where(seen[:, columns], under, 0.0).sum(axis=0)
-        return np.asarray(above / np.maximum(below, 1e-300))
-
     v, r, m = kinds.volume, kinds.rate, kinds.mean
-    mu = mean[:, v]
-    miss = np.square(x[:, v] - mu) - mu - np.square(mu) * sampling[:, v]
-    found = ratio(miss, np.square(mu) * (1 + between[:, v]), v)
-    dispersion[v] = np.clip(found, _MIN_DISPERSION, None)
-
-    mu, count = mean[:, r], n[:, r]
-    variance = mu * (1 - mu)
-    miss = np.square(x[:, r] - count * mu) - count * variance * (1 + count * sampling[:, r])
-    found = ratio(miss, count * np.maximum(count - 1, 0) * variance * (1 + between[:, r]), r)
-    dispersion[r] = np.clip(found, _MIN_DISPERSION, _MAX_DISPERSION)
-
-    count = np.maximum(n[:, m], 1)
+    scale = np.sqrt(within_variance)
     # A constant column has no spread of its own; the unit in which its change is told is its own size.
     typical = np.where(seen[:, m], np.abs(mean[:, m]), 0.0).max(axis=0, initial=0.0)
     scale[m] = np.maximum(scale[m], 1e-6 * typical + 1e-12)
+
+    over, under = np.zeros_like(mean), np.zeros_like(mean)
+    mu = mean[:, v]
+    over[:, v] = np.square(x[:, v] - mu) - mu - np.square(mu) * sampling[:, v]
+    under[:, v] = np.square(mu) * (1 + between[:, v])
+
+    mu, count = mean[:, r], n[:, r]
+    variance = mu * (1 - mu)
+    over[:, r] = np.square(x[:, r] - count * mu) - count * variance * (1 + count * sampling[:, r])
+    under[:, r] = count * np.maximum(count - 1, 0) * variance * (1 + between[:, r])
+
+    count = np.maximum(n[:, m], 1)
     noise = np.square(scale[m]) * (1 / count + sampling[:, m])
-    miss = np.square(x[:, m] / count - mean[:, m]) - noise
-    found = ratio(n[:, m] * miss, n[:, m] * (1 + between[:, m]), m)
-    dispersion[m] = np.maximum(found, _MIN_DISPERSION * np.square(scale[m]))
-    return Spread(dispersion, scale)
+    over[:, m] = n[:, m] * (np.square(x[:, m] / count - mean[:, m]) - noise)
+    under[:, m] = n[:, m] * (1 + between[:, m])
+
+    sums = np.zeros((2, block.count, len(obs.series)))
+    np.add.at(sums[0], block.of, np.where(seen, over, 0.0))
+    np.add.at(sums[1], block.of, np.where(seen, under, 0.0))
+    total = sums.sum(axis=1)
+    left_out = _dispersion(total[:, None] - sums, kinds, scale)
+    return Spread(_dispersion(total, kinds, scale), scale), Spread(left_out[block.of], scale)
+
+
+def _dispersion(sums: Floats, kinds: Kinds, scale: Floats) -> Floats:
+    """float64[..., S] from sums float64[2, ..., S], within the bounds of each kind."""
+    found = sums[0] / np.maximum(sums[1], 1e-300)
+    least = np.full(len(scale), _MIN_DISPERSION)
+    least[kinds.mean] *= np.square(scale[kinds.mean])
+    most = np.full(len(scale), np.inf)
+    most[kinds.rate] = _MAX_DISPERSION
+    return np.asarray(np.clip(found, least, most))
 
 
 @dataclass(frozen=True)
@@ -108,13 +123,13 @@ def raw_scores(obs: Observations, kinds: Kinds, predicted: Level, spread: Spread
     n, x = np.where(sound, np.maximum(obs.n, 0), 0.0), np.where(sound, obs.x, 0.0)
 
     mu = predicted.mean[:, v]
-    dispersion = spread.dispersion[v] * (1 + predicted.between[:, v]) + predicted.sampling[:, v]
+    dispersion = spread.dispersion[..., v] * (1 + predicted.between[:, v]) + predicted.sampling[:, v]
     raw.value[:, v], raw.expected[:, v] = x[:, v], mu
     raw.sd[:, v] = np.sqrt(mu + dispersion * np.square(mu))
     raw.sampling[:, v] = tails.negative_binomial_z(x[:, v], mu, dispersion)
 
     mu, count, hits = predicted.mean[:, r], n[:, r], np.minimum(x[:, r], n[:, r])
-    rho = spread.dispersion[r] * (1 + predicted.between[:, r]) + predicted.sampling[:, r]
+    rho = spread.dispersion[..., r] * (1 + predicted.between[:, r]) + predicted.sampling[:, r]
     rho = np.minimum(rho, _MAX_DISPERSION)
     raw.value[:, r] = hits / np.maximum(count, 1e-300)
     raw.expected[:, r] = mu
@@ -126,7 +141,7 @@ def raw_scores(obs: Observations, kinds: Kinds, predicted: Level, spread: Spread
     count = np.maximum(n[:, m], 1)
     noise = np.square(spread.scale[m]) * (1 / count + predicted.sampling[:, m])
     raw.value[:, m], raw.expected[:, m] = x[:, m] / count, predicted.mean[:, m]
-    raw.sd[:, m] = np.sqrt(noise + spread.dispersion[m] * (1 + predicted.between[:, m]))
+    raw.sd[:, m] = np.sqrt(noise + spread.dispersion[..., m] * (1 + predicted.between[:, m]))
     miss = (raw.value[:, m] - raw.expected[:, m]) / raw.sd[:, m]
     raw.sampling[:, m] = np.clip(miss, -tails.Z_LIMIT, tails.Z_LIMIT)
     raw.score[:] = raw.sampling

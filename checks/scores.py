@@ -17,6 +17,7 @@ from checks import tails
 from checks.expected import Ints, Kinds, observed
 from checks.floors import falls_matter
 from checks.sampling_null import JSD_EPSILON, Raw, Spread, usable_windows
+from checks.seasons import Blocks
 from checks.series import Observations
 from checks.window_null import Centre, believed_z
 
@@ -150,9 +151,10 @@ def steps_of(kinds: Kinds, raw: Raw, z: Floats, centre: Centre, two_sided: Mask)
     return np.clip(steps, -MAX_STEP, MAX_STEP)
 
 
-def tempering(steps: Floats, lags: int) -> Floats:
-    """float64[S, 4], in (0, 1]: what to multiply the steps float64[W, S, 4] of reference windows by, so that
-    the height that a lane reaches has the tail e^-height that evidence in nats has.
+def tempering(steps: Floats, lags: int, block: Blocks) -> tuple[Floats, Floats]:
+    """How much the steps float64[W, S, 4] of a lane count, in (0, 1], so that the height that the lane
+    reaches has the tail e^-height which evidence in nats has: float64[S, 4], and float64[K, S, 4] with each
+    block left out.
 
     A sum of steps with drift −m and long-run variance σ² passes h with chance about e^(−2m/σ²·h) (Lundberg's
     bound, Brownian limit): 2m/σ² is 1 for log-likelihood ratios of independent windows, and less where
@@ -161,17 +163,25 @@ def tempering(steps: Floats, lags: int) -> Floats:
     told per series, and is left to the bootstrap of whole blocks.
     """
     present = steps != 0
-    count = np.maximum(present.sum(axis=0), 1)
-    drift = -steps.sum(axis=0) / count
-    miss = np.where(present, steps + drift, 0.0)
-    variance = np.square(miss).sum(axis=0) / count
+    mean = steps.sum(axis=0) / np.maximum(present.sum(axis=0), 1)
+    miss = np.where(present, steps - mean, 0.0)
+    before = np.zeros_like(miss)
     for lag in range(1, lags + 1):
-        together = (miss[lag:] * miss[:-lag]).sum(axis=0) / count
-        variance = variance + 2 * (1 - lag / (lags + 1)) * together
-    exact = 2 * np.maximum(drift, 0)
-    shrunk = (count * np.maximum(variance, 0) + _TEMPER_PRIOR * exact) / (count + _TEMPER_PRIOR)
+        before[lag:] += 2 * (1 - lag / (lags + 1)) * miss[:-lag]
+    parts = (present.astype(np.float64), steps, miss * (miss + before))
+    sums = np.zeros((3, block.count, *steps.shape[1:]))
+    for i, part in enumerate(parts):
+        np.add.at(sums[i], block.of, part)
+    total = sums.sum(axis=1)
+    return _temper(total), _temper(total[:, None] - sums)
+
+
+def _temper(sums: Floats) -> Floats:
+    count = np.maximum(sums[0], 1)
+    exact = 2 * np.maximum(-sums[1] / count, 0)
+    shrunk = (np.maximum(sums[2], 0) + _TEMPER_PRIOR * exact) / (count + _TEMPER_PRIOR)
     factor = np.where(shrunk > 0, exact / np.maximum(shrunk, 1e-300), 1.0)
-    return np.clip(factor, _LEAST_TEMPER, 1.0)
+    return np.asarray(np.clip(factor, _LEAST_TEMPER, 1.0))
 
 
 def _measured(obs: Observations, kinds: Kinds, raw: Raw, sound: Mask) -> tuple[Floats, Floats, Floats]:
