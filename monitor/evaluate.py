@@ -23,12 +23,13 @@ from checks.scores import STATUS, Scores
 from checks.series import Family, Observations
 from monitor import jobs
 from monitor.alerts import episodes, notify
+from monitor.alerts.attributes import Attributes
 from monitor.alerts.message import Context
 from monitor.clock import Clock
 from monitor.delivery.channels.base import Channel
 from monitor.findings import Findings, Window
 from monitor.progress import Progress, silent
-from monitor.recent import RECENT_US, Recent
+from monitor.recent import RECENT_US, Changed, Recent
 from monitor.retraining import proposals
 from monitor.retraining.policy import Policy
 from monitor.store import alerts as alert_rows
@@ -219,10 +220,23 @@ class Evaluator:
 
     def _recent_before(self, start_us: int) -> Observations | None:
         if self._recent is None:
-            self._recent = Recent(self.observations(start_us - RECENT_US, start_us))
+            # Not before the reference: where nothing was read nothing is known, and that is not a volume of zero.
+            first_us = max(start_us - RECENT_US, self._must_have_reference().baseline.facts.from_us)
+            self._recent = Recent(self.observations(first_us, start_us))
         with self._store.read() as conn:
             rows = alert_rows.overlapping(conn, self._watched.id, get_args(Family), start_us - RECENT_US)
-        return self._recent.before(start_us, [(row.since_us, row.last_us) for row in rows])
+        return self._recent.before(start_us, [self._changed(row) for row in rows])
+
+    def _changed(self, episode: alert_rows.EpisodeRow) -> Changed:
+        """The series that an episode names; a loss of volume concerns every volume, whichever was named."""
+        named = {moved.series for moved in Attributes.decode(episode.attributes).moved}
+        series = self._must_have_reference().baseline.series
+        chosen = {
+            s
+            for s, one in enumerate(series)
+            if one.name in named or (episode.family == "volume" and one.kind == "volume")
+        }
+        return Changed(episode.since_us, episode.last_us, chosen)
 
     def _write_measurements(
         self, conn: Connection, starts: Sequence[int], revision: int, obs: Observations, scores: Scores

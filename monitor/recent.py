@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,15 @@ import numpy.typing as npt
 from checks.series import Observations
 
 RECENT_US = 28 * 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Windows that start in [from_us, to_us] and the series that were not normal in them."""
+
+    from_us: int
+    to_us: int
+    series: Collection[int]
 
 
 class Recent:
@@ -25,15 +35,18 @@ class Recent:
         for row, start_us in enumerate(obs.start_us.tolist()):
             self._rows[start_us] = (obs.n[row], obs.x[row], obs.xx[row])
 
-    def before(self, start_us: int, excluded: Sequence[tuple[int, int]]) -> Observations | None:
-        """The windows of the four weeks before `start_us` that do not start in any of the spans [from, to]."""
+    def before(self, start_us: int, changed: Sequence[Changed]) -> Observations | None:
+        """The windows of the four weeks before `start_us`; n is NaN where a series was not normal.
+
+        A break of one series leaves the level of every other as it was.
+        """
         self._rows = {at: row for at, row in self._rows.items() if at >= start_us - 2 * RECENT_US}
-        chosen = [
-            at
-            for at in sorted(self._rows)
-            if start_us - RECENT_US <= at < start_us and not any(low <= at <= high for low, high in excluded)
-        ]
+        chosen = [at for at in sorted(self._rows) if start_us - RECENT_US <= at < start_us]
         if not chosen:
             return None
+        starts = np.array(chosen, np.int64)
         n, x, xx = (np.stack([self._rows[at][part] for at in chosen]) for part in range(3))
-        return Observations(self._series, np.array(chosen, np.int64), n, x, xx, {})
+        for span in changed:
+            rows = np.flatnonzero((starts >= span.from_us) & (starts <= span.to_us))
+            n[np.ix_(rows, sorted(span.series))] = np.nan
+        return Observations(self._series, starts, n, x, xx, {})

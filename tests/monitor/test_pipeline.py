@@ -129,8 +129,8 @@ def test_late_records_make_a_revision_and_judge_what_follows_again(store_url: st
     assert report.judged == 12  # the sequence goes through the revised window, the first of twelve
     with app.store.read() as conn:
         model = models.get(conn, "orders")
-        first = windows.get(conn, model.id, us(14))
-        later = windows.get(conn, model.id, us(15))
+        (first,) = windows.between(conn, model.id, us(14), us(14.1))
+        (later,) = windows.between(conn, model.id, us(15), us(15.1))
     assert (first.revision, first.state) == (1, "judged")
     assert (later.revision, later.state) == (1, "judged")
 
