@@ -258,7 +258,7 @@ def _strata_of(batch: Batch, contract: Contract, plan: Plan) -> tuple[list[str],
     if not dimensions:
         return [sampling.ALL], np.zeros(len(batch), np.intp)
     dimension = dimensions[0]
-    names = list(plan.segments_of(dimension))
+    names = sorted(plan.segments_of(dimension))
     place = {name: index for index, name in enumerate(names)}
     cells = batch.columns[dimension]
     assert isinstance(cells, Categories)
