@@ -109,8 +109,9 @@ def learn(values: npt.NDArray[np.float64], low: float, high: float) -> Bins:
     atoms = distinct[own]
     rest = values[~np.isin(values, atoms)]
     inner = _depth_edges(rest)
-    above = np.nextafter(high, np.inf)
-    cuts = np.unique(np.concatenate([[low], inner, [above], atoms, np.nextafter(atoms, np.inf)]))
+    with np.errstate(over="ignore"):  # what follows the largest float is infinite
+        above = np.nextafter(high, np.inf)
+        cuts = np.unique(np.concatenate([[low], inner, [above], atoms, np.nextafter(atoms, np.inf)]))
     last_plain = len(inner) + 1
     bin_of = np.searchsorted(inner, cuts, "right") + 1
     bin_of[cuts >= above] = last_plain + len(atoms) + 1
@@ -208,16 +209,19 @@ class Finder:
         bin_of = np.array(bins.bin_of, np.uint16)
         if not len(cuts):
             return cls(False, 0.0, 0.0, 0, 0, np.zeros(CELLS, np.uint16), 0, cuts, bin_of)
-        low, span = float(cuts[0]), float(cuts[-1] - cuts[0])
+        low = float(cuts[0])
+        with np.errstate(over="ignore"):  # so is a span beyond it
+            distance = cuts - low
+        span = float(distance[-1])
         factor = CELLS / span if 0 < span < np.inf and CELLS / span < np.inf else 0.0
-        even = np.clip((cuts - low) * factor, 0, CELLS - 1).astype(np.int64)
+        even = np.zeros(len(cuts), np.int64)
+        if factor:
+            even = np.clip(distance * factor, 0, CELLS - 1).astype(np.int64)
         # 32 octaves of 128 cells below the span: an even grid is blind where a tail is a thousand times the
         # median.
         shift = 45
         base = (int(np.array(span).view(np.int64)) >> shift) - CELLS + 1
-        with np.errstate(over="ignore"):
-            distance = (cuts - low).view(np.int64)
-        log = np.clip((distance >> shift) - base, 0, CELLS - 1)
+        log = np.clip((distance.view(np.int64) >> shift) - base, 0, CELLS - 1)
         logarithmic = bool(_fullest(log) < _fullest(even))
         cell = log if logarithmic else even
         before = np.searchsorted(cell, np.arange(CELLS)).astype(np.uint16)
