@@ -1,4 +1,4 @@
-"""Characters: UTF-8 bytes to code points, whole batches at a time, and what Unicode says of each code point.
+"""Characters: what Unicode says of each code point.
 
 The property table is generated from the interpreter's own `unicodedata`; its version is part of every text
 plan, because
@@ -14,14 +14,13 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from checks.text import flags, lookalikes
 from checks.text.annotations import SCRIPTS
-from checks.text.kernels import frozen, kernel
+from checks.text.kernels import frozen
+from checks.text.scripts import JOINING_SCRIPTS
 
 CODE_POINTS = 0x110000
-REPLACEMENT = 0xFFFD
 
 # Codecs that text is wrongly read with; a character that one of them has a byte for may be a piece of
 # mojibake.
@@ -66,34 +65,6 @@ _SPACELESS_NAMES = (
     "KHMER",
     "MYANMAR",
 )
-_JOINER_NAMES = (
-    *(
-        "ARABIC",
-        "DEVANAGARI",
-        "BENGALI",
-        "GURMUKHI",
-        "GUJARATI",
-        "ORIYA",
-        "TAMIL",
-        "TELUGU",
-        "KANNADA",
-        "MALAYALAM",
-    ),
-    *(
-        "SINHALA",
-        "SYRIAC",
-        "MONGOLIAN",
-        "NKO",
-        "MYANMAR",
-        "KHMER",
-        "TIBETAN",
-        "LAO",
-        "THAI",
-        "BALINESE",
-        "JAVANESE",
-    ),
-    *("TAI", "HANIFI", "MANDAIC"),
-)
 _STYLED_NAMES = (
     "MATHEMATICAL ",
     "FULLWIDTH LATIN ",
@@ -104,18 +75,11 @@ _STYLED_NAMES = (
     "NEGATIVE SQUARED LATIN ",
     "LATIN LETTER SMALL CAPITAL ",
 )
+# Soft hyphen, grapheme joiner, fillers, Mongolian separator, zero-width space, word joiner … and a BOM inside
+# text.
 _ZERO_WIDTH = (
-    0xAD,
-    0x34F,
-    0x115F,
-    0x1160,
-    0x180E,
-    0x200B,
-    *range(0x2060, 0x2065),
-    *range(0x206A, 0x2070),
-    0x3164,
-    0xFEFF,
-    0xFFA0,
+    *(0xAD, 0x34F, 0x115F, 0x1160, 0x180E, 0x200B, 0x3164, 0xFEFF, 0xFFA0),
+    *(*range(0x2060, 0x2065), *range(0x206A, 0x2070)),
 )
 _BIDI = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _EMOJI_RANGES = (
@@ -247,7 +211,7 @@ def _properties(point: int, character: str, name: str) -> int:
         bits |= flags.SPACE
     if unicodedata.bidirectional(character) in ("R", "AL"):
         bits |= flags.RIGHT_TO_LEFT
-    if first_word in _JOINER_NAMES:
+    if first_word in JOINING_SCRIPTS:
         bits |= flags.NEEDS_JOINER
     if name.startswith(_STYLED_NAMES) and _styled_plain(name):
         bits |= flags.STYLED
@@ -319,166 +283,3 @@ def _composing_pairs(
         if unicodedata.normalize("NFC", first + second) != first + second
     ]
     return np.array(sorted(pairs), np.int64)
-
-
-@dataclass(frozen=True)
-class Points:
-    """The code points of some messages, one after another.
-
-    points      uint32[C]; one U+FFFD for every maximal invalid stretch of bytes, as
-                `bytes.decode(errors="replace")`
-    properties  uint32[C]
-    offsets     int64[n + 1] into both
-    invalid     int32[n]: invalid stretches
-    surrogates  int32[n]: UTF-16 surrogates that were encoded as if they were characters (CESU-8); invalid as
-                well
-    ascii       bool[n]
-    """
-
-    points: npt.NDArray[np.uint32]
-    properties: npt.NDArray[np.uint32]
-    offsets: npt.NDArray[np.int64]
-    invalid: npt.NDArray[np.int32]
-    surrogates: npt.NDArray[np.int32]
-    ascii: npt.NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        return len(self.invalid)
-
-
-@dataclass(frozen=True)
-class Buffers:
-    """An Arrow binary array as numpy sees it: bytes, int64[n] start and end of each message; a null is
-    empty."""
-
-    data: npt.NDArray[np.uint8]
-    start: npt.NDArray[np.int64]
-    end: npt.NDArray[np.int64]
-
-
-def as_binary(texts: pa.Array | pa.ChunkedArray) -> pa.LargeBinaryArray:
-    """Any Arrow array of strings or bytes (string, large_string, string_view, binary …) as one large_binary
-    array."""
-    if isinstance(texts, pa.ChunkedArray):
-        texts = texts.combine_chunks()
-    if pa.types.is_large_binary(texts.type):
-        return texts
-    if pa.types.is_string_view(texts.type):
-        texts = texts.cast(pa.large_string())
-    return texts.cast(pa.large_binary())
-
-
-def buffers(texts: pa.LargeBinaryArray) -> Buffers:
-    """Where the bytes of each message are, without a copy; slices and nulls are minded."""
-    count = len(texts)
-    _, offset_buffer, data_buffer = texts.buffers()
-    if offset_buffer is None or count == 0:
-        return Buffers(
-            frozen(np.zeros(0, np.uint8)), frozen(np.zeros(0, np.int64)), frozen(np.zeros(0, np.int64))
-        )
-    offsets = np.frombuffer(offset_buffer, np.int64)[texts.offset : texts.offset + count + 1]
-    data = np.zeros(0, np.uint8) if data_buffer is None else np.frombuffer(data_buffer, np.uint8)
-    start, end = offsets[:-1], offsets[1:]
-    if texts.null_count:
-        end = np.where(texts.is_valid().to_numpy(zero_copy_only=False), end, start)
-    return Buffers(frozen(data), frozen(start), frozen(end))
-
-
-def decode(source: Buffers, first: int, last: int) -> Points:
-    """The code points of messages first … last - 1. Invalid UTF-8 is counted, never an error."""
-    count = last - first
-    start, end = source.start[first:last], source.end[first:last]
-    room = int((end - start).sum())
-    points = np.empty(room, np.uint32)
-    properties = np.empty(room, np.uint32)
-    offsets = np.zeros(count + 1, np.int64)
-    invalid = np.zeros(count, np.int32)
-    surrogates = np.zeros(count, np.int32)
-    ascii_only = np.zeros(count, np.bool_)
-    _decode(
-        source.data,
-        frozen(start),
-        frozen(end),
-        character_table().properties,
-        points,
-        properties,
-        offsets,
-        invalid,
-        surrogates,
-        ascii_only,
-    )
-    used = int(offsets[-1])
-    return Points(
-        frozen(points[:used]),
-        frozen(properties[:used]),
-        frozen(offsets),
-        invalid,
-        surrogates,
-        frozen(ascii_only),
-    )
-
-
-@kernel
-def _decode(data, start, end, table, points, properties, offsets, invalid, surrogates, ascii_only):  # type: ignore[no-untyped-def]
-    out = 0
-    for message in range(len(start)):
-        i, stop = start[message], end[message]
-        seen = np.uint8(0)
-        for k in range(i, stop):
-            seen |= data[k]
-        if seen < 0x80:
-            ascii_only[message] = True
-            for k in range(i, stop):
-                byte = data[k]
-                points[out + k - i] = byte
-                properties[out + k - i] = table[byte]
-            out += stop - i
-            offsets[message + 1] = out
-            continue
-        while i < stop:
-            lead = np.uint32(data[i])
-            if lead < 0x80:
-                point, need = lead, 0
-            elif 0xC2 <= lead <= 0xDF:
-                point, need = lead & np.uint32(0x1F), 1
-            elif 0xE0 <= lead <= 0xEF:
-                point, need = lead & np.uint32(0x0F), 2
-            elif 0xF0 <= lead <= 0xF4:
-                point, need = lead & np.uint32(0x07), 3
-            else:
-                point, need = np.uint32(REPLACEMENT), -1
-            # The second byte's range shuts out overlong forms, surrogates and what lies beyond U+10FFFF.
-            low, high = np.uint32(0x80), np.uint32(0xBF)
-            if lead == 0xE0:
-                low = np.uint32(0xA0)
-            elif lead == 0xED:
-                high = np.uint32(0x9F)
-            elif lead == 0xF0:
-                low = np.uint32(0x90)
-            elif lead == 0xF4:
-                high = np.uint32(0x8F)
-            taken = 1
-            while taken <= need and i + taken < stop:
-                byte = np.uint32(data[i + taken])
-                if byte < low or byte > high:
-                    break
-                point = (point << np.uint32(6)) | (byte & np.uint32(0x3F))
-                low, high = np.uint32(0x80), np.uint32(0xBF)
-                taken += 1
-            if taken != need + 1:
-                if (
-                    lead == 0xED
-                    and i + 2 < stop
-                    and data[i + 1] >= 0xA0
-                    and data[i + 1] <= 0xBF
-                    and data[i + 2] >= 0x80
-                    and data[i + 2] <= 0xBF
-                ):
-                    surrogates[message] += 1
-                invalid[message] += 1
-                point = np.uint32(REPLACEMENT)
-            points[out] = point
-            properties[out] = table[point]
-            out += 1
-            i += taken
-        offsets[message + 1] = out

@@ -6,25 +6,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from checks.text.scripts import JOINING_SCRIPTS
+
 _WORD = re.compile(r"[^\W\d_]+")
 _HIDDEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")  # letters and marks by category, yet blank
 _KEPT = frozenset("\n\t")
-# Scripts whose spelling uses joiners, by the first word of a letter's name.
-_JOINING = (
-    *(
-        "ARABIC",
-        "DEVANAGARI",
-        "BENGALI",
-        "GURMUKHI",
-        "GUJARATI",
-        "ORIYA",
-        "TAMIL",
-        "TELUGU",
-        "KANNADA",
-        "MALAYALAM",
-    ),
-    *("SINHALA", "SYRIAC", "MONGOLIAN", "NKO", "MYANMAR", "KHMER", "TIBETAN", "LAO", "THAI"),
-)
 _EUROPEAN = frozenset(("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"))
 
 
@@ -77,7 +63,7 @@ def _joins(text: str, place: int) -> bool:
     """Whether a joiner stands beside a letter of a joining script or an emoji."""
     for neighbour in (text[place - 1 : place], text[place + 1 : place + 2]):
         if neighbour and (
-            _first_word(neighbour) in _JOINING
+            _first_word(neighbour) in JOINING_SCRIPTS
             or unicodedata.category(neighbour) in ("So", "Sk")
             or neighbour == "\ufe0f"
         ):

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from checks.text.annotations import ENCODING_CLASSES
-from checks.text.characters import Points, character_table
+from checks.text.characters import character_table
+from checks.text.decoding import Points
 from checks.text.flags import (
     CONTROL,
     EMOJI,

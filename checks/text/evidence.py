@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from checks.text import encoding, obfuscation
 from checks.text.annotations import ENCODING_CLASSES, EVASION_CLASSES
-from checks.text.characters import as_binary, buffers
+from checks.text.decoding import as_binary, buffers
 from checks.text.display import named, shown
 from checks.text.flags import CONFUSABLE, JOINER, LETTER, MARK, SKIN_TONE, VARIATION
 from checks.text.plan import TextPlan
@@ -53,7 +53,7 @@ def _hit(message: Read, plan: TextPlan, label: str) -> tuple[int, int] | None:
             marks = np.where(message.misread.broken > 0, np.uint8(wanted + 1), marks)
         return _first_run(marks == wanted + 1) if counts[0, wanted] else None
     if label in EVASION_CLASSES:
-        counts, marks = obfuscation.count(points, tokens, plan.known_words)
+        counts, marks = obfuscation.count(points, tokens, message.misread.broken, plan.known_words)
         wanted = EVASION_CLASSES.index(label)
         return _first_run(marks == wanted + 1) if counts[0, wanted] else None
     if set(label.split("+")) <= set(plan.languages):

@@ -12,7 +12,7 @@ import threading
 import numpy as np
 import numpy.typing as npt
 
-from checks.text.characters import Points
+from checks.text.decoding import Points
 from checks.text.flags import TOKEN_BROKEN, TOKEN_MIXED, TOKEN_SPACELESS
 from checks.text.kernels import kernel
 from checks.text.profiles import WIDTH, profiles

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from checks.text.characters import as_binary, buffers
+from checks.text.decoding import as_binary, buffers
 from checks.text.plan import UND, UND_LATIN, TextPlan, detector_versions
 from checks.text.profiles import WIDTH, profiles
 from checks.text.reading import Read, batches, tagged
@@ -98,7 +98,7 @@ def _thinned(read: list[Read], seed: int) -> list[npt.NDArray[np.bool_]]:
 def _decoded(
     read: list[Read], kept: list[npt.NDArray[np.bool_]], among: Choice
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Words per column, int64[64]; messages per first and second column, int64[64, 64] (pure ones: diagonal)."""
+    """Words per column, int64[64]; messages per first and second column, int64[64, 64], pure ones included."""
     words = np.zeros(WIDTH, np.int64)
     pairs = np.zeros(WIDTH * WIDTH, np.int64)
     for batch, keep in zip(read, kept, strict=True):

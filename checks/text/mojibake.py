@@ -16,7 +16,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from checks.text.characters import CODE_POINTS, REPLACEMENT, Points, character_table
+from checks.text.characters import CODE_POINTS, character_table
+from checks.text.decoding import REPLACEMENT, Points
 from checks.text.flags import EMOJI, LEGACY, LETTER, SCRIPT_MASK, SPACELESS, UPPER
 from checks.text.kernels import frozen, kernel
 from checks.text.profiles import profiles

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from checks.text.annotations import EVASION_CLASSES, SCRIPTS
-from checks.text.characters import Points, character_table
+from checks.text.characters import character_table
+from checks.text.decoding import Points
 from checks.text.flags import (
     BIDI,
     DIGIT,
@@ -60,12 +61,14 @@ _LEET_LETTERS = frozen(_LEET_LETTERS)
 
 
 def count(
-    points: Points, tokens: Tokens, vocabulary: npt.NDArray[np.int64]
+    points: Points, tokens: Tokens, broken: npt.NDArray[np.uint8], vocabulary: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
     """int32[n, len(EVASION_CLASSES)] occurrences per message, and uint8[C]: 1 + the class that a character
     shows, or 0.
 
-    `vocabulary` is the open-addressing table of `vocabulary.hash_table`.
+    `broken` is uint8[C], characters of mojibake, which hide nothing; `vocabulary` is the open-addressing
+    table of
+    `vocabulary.hash_table`.
     """
     table = character_table()
     counts = np.zeros((len(points), len(EVASION_CLASSES)), np.int32)
@@ -75,7 +78,7 @@ def count(
         points.properties,
         points.offsets,
         points.ascii,
-        tokens.zone,
+        frozen(broken),
         frozen(tokens.message_script),
         counts,
         shown,
@@ -168,7 +171,7 @@ def _bidi(points, properties, start, stop, shown):  # type: ignore[no-untyped-de
 
 
 @kernel
-def _characters(points, properties, offsets, ascii_only, zone, message_script, counts, shown):  # type: ignore[no-untyped-def]
+def _characters(points, properties, offsets, ascii_only, broken, message_script, counts, shown):  # type: ignore[no-untyped-def]
     rare = ZERO_WIDTH | JOINER | TAG | VARIATION | STYLED | BIDI | STACKING
     for message in range(len(offsets) - 1):
         start, stop = offsets[message], offsets[message + 1]
@@ -185,7 +188,7 @@ def _characters(points, properties, offsets, ascii_only, zone, message_script, c
                 base = bits & SCRIPT_MASK
             if not bits & TAG:
                 flag = c == 0x1F3F4
-            if not bits & rare:
+            if not bits & rare or broken[i]:
                 continue
             name = -1
             if bits & STACKING:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from checks.text import encoding, mojibake, obfuscation, switching
 from checks.text.annotations import ENCODING_CLASSES, EVASION_CLASSES, Annotations
-from checks.text.characters import Buffers, Points, as_binary, buffers, decode
+from checks.text.decoding import Buffers, Points, as_binary, buffers, decode
 from checks.text.language import BATCH_CHARACTERS, SCORES
 from checks.text.plan import TextPlan
 from checks.text.tokens import Tokens, tokenise
@@ -73,7 +73,7 @@ def annotate(texts: pa.Array | pa.ChunkedArray, plan: TextPlan) -> Annotations:
 def _annotated(batch: Read, plan: TextPlan) -> Annotations:
     points, tokens = batch.points, batch.tokens
     damage, _ = encoding.count(points, tokens, batch.misread)
-    evasion, _ = obfuscation.count(points, tokens, plan.known_words)
+    evasion, _ = obfuscation.count(points, tokens, batch.misread.broken, plan.known_words)
     tags = tagged(batch, plan.choice)
     damaged = _bits(damage)
     words = np.zeros(len(points), np.int32)

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from checks.text.annotations import SCRIPTS
-from checks.text.characters import Points, character_table
+from checks.text.characters import character_table
+from checks.text.decoding import Points
 from checks.text.flags import (
     CONFUSABLE,
     DIGIT,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from checks.text import mojibake
-from checks.text.characters import as_binary, buffers, decode
+from checks.text.decoding import as_binary, buffers, decode
 from checks.text.flags import TOKEN_BROKEN, TOKEN_MIXED
 from checks.text.hashing import contains
 from checks.text.kernels import frozen, kernel
