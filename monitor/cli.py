@@ -1,6 +1,7 @@
 """The command line. Data goes to standard output, everything else to standard error.
 
-Exit codes: 0 fine · 1 alerts, with `--fail-on` · 2 usage or contract · 3 something driftglass needs is unavailable.
+Exit codes: 0 fine · 1 alerts, with `--fail-on` · 2 usage or contract · 3 something driftglass needs is
+unavailable.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from monitor.errors import ContractError, DependencyUnavailable, DriftglassError
 
 EXIT_ALERTS, EXIT_USAGE, EXIT_UNAVAILABLE = 1, 2, 3
 
+# Defaults that typer shows and never changes.
+CONTRACTS = [Path("contract.yaml")]
+NONE: list[Path] = []
+
 app = typer.Typer(
     name="driftglass",
     help="A self-hosted drift and data-quality monitor for production models that read text.",
@@ -26,13 +31,20 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 db = typer.Typer(help="The tables of the store.", no_args_is_help=True, rich_markup_mode=None)
-export = typer.Typer(help="Everything that was measured, in a canonical order.", no_args_is_help=True, rich_markup_mode=None)
+export = typer.Typer(
+    help="Everything that was measured, in a canonical order.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(db, name="db")
 app.add_typer(export, name="export")
 
 Database = Annotated[
     str | None,
-    typer.Option("--database", "-d", metavar="URL", help="sqlite:///file.db or postgresql://…; else $DRIFTGLASS_DATABASE_URL, else sqlite:///driftglass.db"),
+    typer.Option(
+        "--database",
+        "-d",
+        metavar="URL",
+        help="Where everything is kept; else $DRIFTGLASS_DATABASE_URL, else sqlite:///driftglass.db.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 ModelName = Annotated[str | None, typer.Option("--model", "-m", help="Only this model.")]
@@ -66,15 +78,21 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass
 
 
 @app.command()
 def init(
-    target: Annotated[str, typer.Argument(metavar="FILE_OR_DB_URL", help="A file, a glob or `sqlite:///x.db#table`.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the contract.")] = Path("contract.yaml"),
+    target: Annotated[
+        str, typer.Argument(metavar="FILE_OR_DB_URL", help="A file, a glob or `sqlite:///x.db#table`.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the contract.")] = Path(
+        "contract.yaml"
+    ),
     force: Annotated[bool, typer.Option("--force", help="Overwrite a contract that is there.")] = False,
 ) -> None:
     """Infer a contract from data, with comments on what to check."""
@@ -93,8 +111,10 @@ def init(
 
 @app.command("check-contract")
 def check_contract(
-    contracts: Annotated[list[Path], typer.Argument(help="Contract files.")] = [Path("contract.yaml")],  # noqa: B006 - typer shows it as the default and never changes it
-    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema for editors instead.")] = False,
+    contracts: Annotated[list[Path], typer.Argument(help="Contract files.")] = CONTRACTS,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema for editors instead.")
+    ] = False,
 ) -> None:
     """Report every problem of contracts as file:line:column, with the cure."""
     from monitor.contract import json_schema, load
@@ -114,10 +134,24 @@ def check_contract(
 
 @app.command()
 def run(
-    contracts: Annotated[list[Path], typer.Option("--contract", "-c", help="A contract; may be given again.")] = [Path("contract.yaml")],  # noqa: B006 - see above
+    contracts: Annotated[
+        list[Path], typer.Option("--contract", "-c", help="A contract; may be given again.")
+    ] = CONTRACTS,
     database: Database = None,
-    as_of: Annotated[str, typer.Option(metavar="TIME|now|data", help="Judge what had closed at this time; `data`: at the newest record; by default `data` if that is more than 7 days old, else now.")] = "auto",
-    fail_on: Annotated[str | None, typer.Option(metavar="page|ticket", help="Exit with 1 if an episode of this severity or worse is open.")] = None,
+    as_of: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME|now|data",
+            help="Judge what had closed then. `data`: at the newest record. Default: `data` if that is more than "
+            "7 days old, else now.",
+        ),
+    ] = "auto",
+    fail_on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="page|ticket", help="Exit with 1 if an episode of this severity or worse is open."
+        ),
+    ] = None,
     deliver: Annotated[bool, typer.Option(help="Send what waits in the outbox.")] = True,
     as_json: Json = False,
 ) -> None:
@@ -133,7 +167,9 @@ def run(
 
 @app.command()
 def serve(
-    contracts: Annotated[list[Path], typer.Option("--contract", "-c", help="A contract; may be given again.")] = [],  # noqa: B006 - see above
+    contracts: Annotated[
+        list[Path], typer.Option("--contract", "-c", help="A contract; may be given again.")
+    ] = NONE,
     database: Database = None,
     host: Annotated[str | None, typer.Option(help="Default 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Default 8350.")] = None,
@@ -171,12 +207,18 @@ def alerts(
 def measurements(
     database: Database = None,
     model: ModelName = None,
-    metric: Annotated[str | None, typer.Option(help="Only this metric, such as jsd or encoding_rate.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="Only this metric, such as jsd or encoding_rate.")
+    ] = None,
     column: Annotated[str | None, typer.Option(help="Only this column.")] = None,
     segment: Annotated[str | None, typer.Option(help="Only this segment, such as country=IN.")] = None,
     term: Annotated[str | None, typer.Option(help="Only this class, pair or value.")] = None,
-    since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Windows from this time on.")] = None,
-    until: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Windows before this time.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="Windows from this time on.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="Windows before this time.")
+    ] = None,
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
@@ -188,7 +230,9 @@ def measurements(
 
 
 @app.command()
-def triggers(database: Database = None, model: ModelName = None, limit: Limit = 50, as_json: Json = False) -> None:
+def triggers(
+    database: Database = None, model: ModelName = None, limit: Limit = 50, as_json: Json = False
+) -> None:
     """Retraining triggers, newest first, with the verdict of every guard."""
     from monitor.commands import show_triggers
 
@@ -201,7 +245,7 @@ def check_reference(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Judge every block of the reference with itself left out: what would have fired on what is called normal?"""
+    """Judge every block of the reference with itself left out: what fires on what is called normal?"""
     from monitor.commands import judge_reference
 
     judge_reference(contract, database, as_json=as_json)
@@ -209,8 +253,12 @@ def check_reference(
 
 @app.command()
 def review(
-    week: Annotated[str, typer.Option(help="The ISO week, such as 2026-W47; default: that of the newest judged window.")] = "latest",
-    html: Annotated[Path | None, typer.Option(help="Where to write the page; default review-WEEK.html.")] = None,
+    week: Annotated[
+        str, typer.Option(help="The ISO week, such as 2026-W47; default: that of the newest judged window.")
+    ] = "latest",
+    html: Annotated[
+        Path | None, typer.Option(help="Where to write the page; default review-WEEK.html.")
+    ] = None,
     database: Database = None,
 ) -> None:
     """Write the weekly review as one self-contained HTML file."""
@@ -222,7 +270,9 @@ def review(
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Option(help="Where the stream and the store are written.")] = Path("demo"),
-    seed: Annotated[int, typer.Option(help="Draws the messages, and the order and times of the incidents.")] = 7,
+    seed: Annotated[
+        int, typer.Option(help="Draws the messages, and the order and times of the incidents.")
+    ] = 7,
     incidents: Annotated[bool, typer.Option(help="Plant the seven incidents in the last week.")] = True,
     database: Database = None,
 ) -> None:
@@ -241,7 +291,9 @@ def upgrade(database: Database = None, revision: Annotated[str, typer.Argument()
 
 
 @db.command()
-def downgrade(revision: Annotated[str, typer.Argument(help="A revision, or base.")], database: Database = None) -> None:
+def downgrade(
+    revision: Annotated[str, typer.Argument(help="A revision, or base.")], database: Database = None
+) -> None:
     """Take the tables back to REVISION; what only newer ones hold is lost."""
     store = _store(database)
     store.downgrade(revision)
@@ -252,7 +304,9 @@ def downgrade(revision: Annotated[str, typer.Argument(help="A revision, or base.
 def export_measurements(
     database: Database = None,
     model: ModelName = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; default standard output.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file; default standard output.")
+    ] = None,
 ) -> None:
     """CSV of every measurement in canonical order; its sha256 goes to standard error."""
     from monitor.commands import export_measurements as export_all

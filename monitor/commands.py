@@ -25,14 +25,30 @@ from monitor.store.engine import Store
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
+    from sqlalchemy import RowMapping
 
     from monitor.contract import Loaded
     from monitor.pipeline import PassReport
 
+    Row = Mapping[str, Any] | RowMapping
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-Row = Mapping[str, Any]
 
+_MEASURED = (
+    "window",
+    "model",
+    "metric",
+    "column",
+    "segment",
+    "term",
+    "n",
+    "value",
+    "expected",
+    "usually",
+    "verdict",
+    "z",
+)
 _EXAMPLES = 2  # of an episode, on a terminal; the page has them all
 
 
@@ -63,9 +79,8 @@ def one_pass(
     with on_terminal() as progress:
         for loaded in usable:
             watched = app.register(loaded, author="cli")
-            report = app.one_pass(
-                watched, until_us=until_us, at_newest={"auto": None, "now": False, "data": True}.get(as_of, False), progress=progress
-            )
+            at_newest = {"auto": None, "data": True}.get(as_of, False)
+            report = app.one_pass(watched, until_us=until_us, at_newest=at_newest, progress=progress)
             _tell(watched.name, report)
     if deliver:
         app.deliver()
@@ -86,7 +101,8 @@ def one_pass(
 
 
 def _load_all(contracts: Sequence[Path]) -> tuple[list[Loaded], list[str]]:
-    usable, problems = [], []
+    usable: list[Loaded] = []
+    problems: list[str] = []
     for path in contracts:
         try:
             usable.append(load(path))
@@ -124,7 +140,10 @@ def show_status(database: str | None, *, as_json: bool) -> None:
                 "contract_version": row["contract_version"],
                 "judged_until": _iso(row["judged_until_us"]),
                 "open_episodes": row["open_episodes"],
-                "runs": {f"{kind} {state}": count for (kind, state), count in sorted(runs.counts(conn, row["id"]).items())},
+                "runs": {
+                    f"{kind} {state}": count
+                    for (kind, state), count in sorted(runs.counts(conn, row["id"]).items())
+                },
                 "set_aside": quarantine.counts(conn, row["id"]),
             }
             for row in listing.models(conn)
@@ -141,11 +160,11 @@ def show_status(database: str | None, *, as_json: bool) -> None:
             f"v{row['contract_version']}",
             row["judged_until"] or "nothing yet",
             str(row["open_episodes"]),
-            ", ".join(f"{count} {name}" for name, count in row["runs"].items() if not name.endswith("succeeded")) or "none waiting",
-            ", ".join(f"{count} {reason}" for reason, count in row["set_aside"].items()) or "nothing",
+            _listed(row["runs"], without=("succeeded", "superseded")) or "none waiting",
+            _listed(row["set_aside"]) or "nothing",
         )
     _print(table)
-    _print("outbox: " + (", ".join(f"{count} {state}" for state, count in sorted(waiting.items())) or "empty"))
+    _print("outbox: " + (_listed(waiting) or "empty"))
 
 
 def show_alerts(
@@ -211,9 +230,10 @@ def show_measurements(
     if as_json:
         _print_json([_plain(row) for row in rows])
         return
-    table = _table("window", "model", "metric", "column", "segment", "term", "n", "value", "expected", "usually", "verdict", "z")
+    table = _table(*_MEASURED)
     for row in rows:
-        usually = f"{_short(row['expected_low'])} … {_short(row['expected_high'])}" if row["expected_low"] is not None else ""
+        low, high = (_short(row[bound]) for bound in ("expected_low", "expected_high"))
+        usually = f"{low} … {high}" if low else ""
         table.add_row(
             _clock(row["window_start_us"]),
             row["model"],
@@ -244,16 +264,12 @@ def judge_reference(contract: Path, database: str | None, *, as_json: bool) -> N
     with on_terminal() as progress:
         found = app.pipeline(watched).judge_reference(progress)
     if as_json:
-        _print_json(
-            {
-                "reference": found.facts,
-                "windows": found.windows,
-                "fired": [{"window": _iso(start), "family": family, "because": why} for start, family, why in found.fired],
-            }
-        )
+        fired = [{"window": _iso(at), "family": family, "because": why} for at, family, why in found.fired]
+        _print_json({"reference": found.facts, "windows": found.windows, "fired": fired})
         return
     missing = "; ".join(found.facts["missing"]) or "nothing is missing"
-    _print(f"reference of {watched.name}: {found.facts['blocks']} blocks ({found.facts['block']}), {found.windows} windows; {missing}")
+    blocks = f"{found.facts['blocks']} blocks ({found.facts['block']})"
+    _print(f"reference of {watched.name}: {blocks}, {found.windows} windows; {missing}")
     if not found.fired:
         _print("judged with its own block left out, no window of it opens an episode")
     table = _table("window", "family", "because")
@@ -272,8 +288,8 @@ def export_measurements(database: str | None, model: str | None, output: Path | 
     target = output.open("w", encoding="utf-8", newline="") if output else sys.stdout
     try:
         with store.read() as conn:
-            chosen = [models.get(conn, model)] if model else sorted(models.everyone(conn), key=lambda one: one.name)
-            for one in chosen:
+            chosen = [models.get(conn, model)] if model else models.everyone(conn)
+            for one in sorted(chosen, key=lambda one: one.name):
                 for block in measurements.export(conn, one.id):
                     digest.update(block.encode())
                     target.write(block)
@@ -290,9 +306,13 @@ def write_review(week: str, html: Path | None, database: str | None) -> None:
     store = open_store(database)
     if week == "latest":
         with store.read() as conn:
-            ends = [row["judged_until_us"] for row in listing.models(conn) if row["judged_until_us"] is not None]
+            ends = [
+                row["judged_until_us"] for row in listing.models(conn) if row["judged_until_us"] is not None
+            ]
         if not ends:
-            raise NotFound("nothing was judged yet, so there is no week to review; run `driftglass run` first")
+            raise NotFound(
+                "nothing was judged yet, so there is no week to review; run `driftglass run` first"
+            )
         year, number, _ = _moment(max(ends) - 1).isocalendar()
         week = f"{year}-W{number:02d}"
     target = html or Path(f"review-{week}.html")
@@ -360,7 +380,9 @@ def _print(what: object) -> None:
 
     out = Console()
     # Into a file or a pipe tables are as wide as they need to be: nobody reads folded columns with grep.
-    (out if out.is_terminal else Console(width=220)).print(what, highlight=False, soft_wrap=isinstance(what, str))
+    (out if out.is_terminal else Console(width=220)).print(
+        what, highlight=False, soft_wrap=isinstance(what, str)
+    )
 
 
 def _print_json(value: object) -> None:
@@ -380,7 +402,9 @@ def time_us(text: str, option: str) -> int:
     try:
         return start_us(moment(text), UTC)  # type: ignore[arg-type]  # any tzinfo will do
     except (PydanticCustomError, ValueError) as error:
-        raise UsageError(f"{option} {text}: write a day or a moment, such as 2026-11-21 or 2026-11-21T06:00Z") from error
+        raise UsageError(
+            f"{option} {text}: write a day or a moment, such as 2026-11-21 or 2026-11-21T06:00Z"
+        ) from error
 
 
 def _model_id(conn: Any, name: str | None) -> int | None:
@@ -393,7 +417,9 @@ def _plain(row: Row) -> dict[str, Any]:
     for key, value in row.items():
         if key.endswith("_us") and key != "every_us":
             plain[key.removesuffix("_us")] = _iso(value)
-        elif key in ("attributes", "guards", "request", "segments", "features", "flags") and isinstance(value, str):
+        elif key in ("attributes", "guards", "request", "segments", "features", "flags") and isinstance(
+            value, str
+        ):
             plain[key] = json.loads(value)
         elif key not in ("model_id", "callback_sha256"):
             plain[key] = value
@@ -410,6 +436,13 @@ def _iso(us: int | None) -> str | None:
 
 def _clock(us: int) -> str:
     return f"{_moment(us):%a %Y-%m-%d %H:%M}"
+
+
+def _listed(counts: Mapping[str, int], without: tuple[str, ...] = ()) -> str:
+    shown = (
+        {name: count for name, count in counts.items() if not name.endswith(without)} if without else counts
+    )
+    return ", ".join(f"{count} {name}" for name, count in sorted(shown.items()))
 
 
 def _short(value: float | None) -> str:

@@ -1,14 +1,14 @@
 """Every error that driftglass raises on purpose.
 
-    DriftglassError               message says what was wrong, where, and what to do
-    ├── UsageError                the command line or a request cannot be carried out as asked (exit code 2)
-    │   ├── ContractError         a contract has problems; `.problems` lists them all
-    │   └── NotFound              a model, window, alert or trigger that does not exist
-    ├── SourceError               a piece of input cannot be read; the others go on
-    ├── DependencyUnavailable     a database, receiver or child process is away (exit code 3); trying again may help
-    ├── LeaseLost                 this worker's fence moved: its result is refused
-    ├── Conflict                  the state changed under the caller; nothing was written
-    └── DeliveryError             a notification was not taken; `.permanent` says whether to try again
+DriftglassError               message says what was wrong, where, and what to do
+├── UsageError                the command line or a request cannot be carried out as asked (exit code 2)
+│   ├── ContractError         a contract has problems; `.problems` lists them all
+│   └── NotFound              a model, window, alert or trigger that does not exist
+├── SourceError               a piece of input cannot be read; the others go on
+├── DependencyUnavailable     a database, receiver or child process is away (exit code 3); trying again may help
+├── LeaseLost                 this worker's fence moved: its result is refused
+├── Conflict                  the state changed under the caller; nothing was written
+└── DeliveryError             a notification was not taken; `.permanent` says whether to try again
 """
 
 from __future__ import annotations
@@ -56,7 +56,12 @@ class DeliveryError(DriftglassError):
     """A notification was not taken by its receiver."""
 
     def __init__(
-        self, message: str, *, permanent: bool = False, status: int | None = None, retry_after_seconds: float | None = None
+        self,
+        message: str,
+        *,
+        permanent: bool = False,
+        status: int | None = None,
+        retry_after_seconds: float | None = None,
     ) -> None:
         super().__init__(message)
         self.permanent = permanent

@@ -1,7 +1,7 @@
 """Measure and judge: from the profile of a closed window to measurements, verdicts and episodes.
 
-    measure   profile → observations → scores → measurements                        any order, repeatable
-    judge     scores + breaks → verdicts → sequence → episodes → outbox, triggers   in window order, one transaction
+measure   profile → observations → scores → measurements                        any order, repeatable
+judge     scores + breaks → verdicts → sequence → episodes → outbox, triggers   in window order, one transaction
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from monitor import jobs
 from monitor.alerts import episodes, notify
 from monitor.alerts.attributes import Attributes
 from monitor.alerts.message import Context
+from monitor.alerts.state import Absent, Opened, Resolved
 from monitor.clock import Clock
 from monitor.delivery.channels.base import Channel
 from monitor.findings import Findings, Window
@@ -57,7 +58,13 @@ class Evaluator:
     """Measures and judges the windows of one model under one plan and one baseline."""
 
     def __init__(
-        self, store: Store, clock: Clock, watched: Watched, plan: Plan, channels: Mapping[str, Channel], public_url: str
+        self,
+        store: Store,
+        clock: Clock,
+        watched: Watched,
+        plan: Plan,
+        channels: Mapping[str, Channel],
+        public_url: str,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -93,7 +100,9 @@ class Evaluator:
         """Learn the baseline from the windows of [from_us, to_us) and write down what they measured."""
         contract = self._watched.contract
         obs = self.observations(from_us, to_us)
-        fitted = baselines.fit_with_null(obs, contract.calendar(), budget=contract.budget(), progress=progress)
+        fitted = baselines.fit_with_null(
+            obs, contract.calendar(), budget=contract.budget(), progress=progress
+        )
         baseline = fitted.baseline
         scores = fitted.scores or baselines.score(baseline, obs)
         now_us = self._clock.now_us()
@@ -107,7 +116,9 @@ class Evaluator:
                 baseline.encode(),
                 now_us,
             )
-            models.update_state(conn, self._watched.id, state="provisional" if baseline.provisional else "live")
+            models.update_state(
+                conn, self._watched.id, state="provisional" if baseline.provisional else "live"
+            )
             audit.append(
                 conn,
                 actor="driftglass",
@@ -171,14 +182,14 @@ class Evaluator:
             self._write_verdicts(conn, run, reference, scores, judgement)
             changes = self._record(conn, run, named, now_us)
             for change in changes:
-                if isinstance(change.effect, episodes.Resolved):
+                if isinstance(change.effect, Resolved):
                     state = decision.reset(baseline, state, change.family)  # type: ignore[arg-type]  # a stored family
             sequences.put(conn, self._watched.id, start_us, state.encode())
             windows.mark(conn, self._watched.id, [start_us], "judged", now_us)
             self._audit(conn, changes, start_us, now_us)
         if self._recent is not None:
             self._recent.add(obs)
-        return sum(isinstance(change.effect, episodes.Opened) for change in changes)
+        return sum(isinstance(change.effect, Opened) for change in changes)
 
     def _judge_unmeasured(self, run: Run, state: State) -> None:
         """A window that could not be measured is an error and no evidence: the sequence waits where it was."""
@@ -189,8 +200,10 @@ class Evaluator:
             sequences.put(conn, self._watched.id, run.window_start_us, state.encode())
             last_us = windows.last_judged_us(conn, self._watched.id)
             if last_us is None or run.window_start_us > last_us:
-                absent = [episodes.FamilyAbsent(family, episodes.Absent("error")) for family in families]
-                episodes.record(conn, self._watched.id, run.window_start_us, self._length(run), absent, now_us)
+                absent = [episodes.FamilyAbsent(family, Absent("error")) for family in families]
+                episodes.record(
+                    conn, self._watched.id, run.window_start_us, self._length(run), absent, now_us
+                )
             windows.mark(conn, self._watched.id, [run.window_start_us], "error", now_us)
 
     # ----- pieces -------------------------------------------------------------------------------------------
@@ -337,7 +350,7 @@ class Evaluator:
         self, conn: Connection, changes: Sequence[episodes.Change], start_us: int, now_us: int
     ) -> None:
         for change in changes:
-            if isinstance(change.effect, episodes.Opened | episodes.Resolved):
+            if isinstance(change.effect, Opened | Resolved):
                 audit.append(
                     conn,
                     actor="driftglass",

@@ -70,7 +70,9 @@ class Findings:
         attributes = Attributes(
             moved=tuple(self._moved(window, named) for named in finding.named[:MAX_NAMED]),
             segments=tuple(Share(share.segment, share.share, share.surprise) for share in shares),
-            sentences=explain.sentences(finding, shares, self._baseline, self._watched.contract.timezone, terms),
+            sentences=explain.sentences(
+                finding, shares, self._baseline, self._watched.contract.timezone, terms
+            ),
             hard=tuple(f"{broken.metric}({broken.column}): {broken.message}" for broken in finding.hard),
         )
         examples = tuple(self._examples(window, finding, terms))[:MAX_EXAMPLES]
@@ -101,7 +103,7 @@ class Findings:
             return ()
         from checks.text import novel_terms
 
-        column, plan = next(iter(self._plan.text.items()))
+        plan = next(iter(self._plan.text.values()))
         since_us = finding.since_us if finding.since_us is not None else window.start_us
         kept = [sample for sample in self._samples(window.start_us, since_us) if sample.text is not None]
         found = novel_terms(
@@ -127,7 +129,10 @@ class Findings:
     def _examples(self, window: Window, finding: Finding, terms: Sequence[str]) -> Iterator[Example]:
         rows = self._samples(window.start_us, window.start_us)
         seen: set[str] = set()
-        labels = [*terms, *(label for named in finding.named for label in [_label(self._baseline.series[named.series])])]
+        labels = [
+            *terms,
+            *(label for named in finding.named for label in [_label(self._baseline.series[named.series])]),
+        ]
         for label in dict.fromkeys(label for label in labels if label):
             for row in rows:
                 if row.event_id in seen or not _shows(row, label, terms):
@@ -141,7 +146,9 @@ class Findings:
             for row in rows[:MAX_EXAMPLES]:
                 if broken.column in row.features and row.event_id not in seen:
                     seen.add(row.event_id)
-                    yield Example(row.event_id, broken.column, f"{broken.column} = {row.features[broken.column]}")
+                    yield Example(
+                        row.event_id, broken.column, f"{broken.column} = {row.features[broken.column]}"
+                    )
 
     def _excerpt(self, row: Sample, label: str) -> str | None:
         if row.text is None or not self._plan.text:
@@ -174,7 +181,12 @@ def _shows(row: Sample, label: str, terms: Sequence[str]) -> bool:
         return bool(flags.get("second"))
     if "+" in label:
         return _pair(row) == label
-    return label in (*flags.get("encoding", ()), *flags.get("evasion", ()), flags.get("language"), row.prediction)
+    return label in (
+        *flags.get("encoding", ()),
+        *flags.get("evasion", ()),
+        flags.get("language"),
+        row.prediction,
+    )
 
 
 def _pair(row: Sample) -> str:

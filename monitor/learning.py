@@ -59,7 +59,9 @@ def _batches(watched: Watched, now_us: int) -> Iterator[Batch]:
     span = contract.reference_span(now_us)
     training = reference_source(watched)
     source = training or open_source(contract, watched.base_path)
-    pages: Iterator[Page] = source.reread(*span) if span is not None and training is None else source.read(None, ())
+    pages: Iterator[Page] = (
+        source.reread(*span) if span is not None and training is None else source.read(None, ())
+    )
     left = None if span is not None or training is not None else FIRST_RECORDS
     for page in pages:
         batch = conform(page, contract, now_us=now_us).batch

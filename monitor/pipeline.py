@@ -1,7 +1,7 @@
 """One pass over one model: learn if it is new, read what is new, then measure and judge every window that has closed.
 
-What is to be done stands in the `runs` table; a pass claims it run by run, so that several processes may pass at once and
-any of them may be killed at any instruction.
+What is to be done stands in the `runs` table; a pass claims it run by run, so that several processes may pass at
+once and any of them may be killed at any instruction.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from monitor.settings import Settings
 from monitor.sources import open_source
 from monitor.store import models, plans, runs, windows
 from monitor.store.engine import Store
-from monitor.store.runs import Run
+from monitor.store.runs import Kind, Run
 from monitor.watched import Watched
 
 log = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ class Pipeline:
         obs = evaluator.observations(facts.from_us, facts.to_us)
         contract = self.watched.contract
         judged = decision.leave_one_block_out(obs, contract.calendar(), contract.budget(), progress=progress)
-        fired = [
+        fired: list[tuple[int, str, str]] = [
             (start_us, finding.family, _why(finding, reference.baseline.series))
             for start_us, judgement in zip(obs.start_us.tolist(), judged, strict=True)
             for finding in judgement.findings
@@ -126,9 +126,7 @@ class Pipeline:
         """Claim this model's reading and do it; nothing if another process is at it."""
         with self._store.write() as conn:
             self._queue_read(conn)
-        run = jobs.claim(
-            self._store, self._clock, self._owner, self._settings.lease_seconds, ("read",), self.watched.id
-        )
+        run = self._claim("read")
         if run is None:
             self._load_plan()
             return ReadReport()
@@ -270,7 +268,7 @@ class Pipeline:
             jobs.materialise(conn, self.watched.id, due, self._clock.now_us(), read=False)
 
     def _work(self, progress: Progress) -> tuple[int, int]:
-        """Measure and judge until nothing is left; returns how many windows were judged and how many episodes opened."""
+        """Measure and judge until nothing is left; returns (windows judged, episodes opened)."""
         evaluator = self._evaluate()
         judged = opened = 0
         with self._store.read() as conn:
@@ -280,14 +278,7 @@ class Pipeline:
                 if kind == "judge" and state in runs.UNFINISHED
             )
         while True:
-            run = jobs.claim(
-                self._store,
-                self._clock,
-                self._owner,
-                self._settings.lease_seconds,
-                ("measure", "judge"),
-                self.watched.id,
-            )
+            run = self._claim("measure", "judge")
             if run is None:
                 return judged, opened
             try:
@@ -301,16 +292,24 @@ class Pipeline:
                 log.warning("%s", error)
             except DependencyUnavailable:
                 raise
-            except Exception as error:  # noqa: BLE001 - the edge of a job: recorded with the run, tried again, dead at last
-                log.exception("%s of window %d of %s failed", run.kind, run.window_start_us, self.watched.name)
+            except Exception as error:  # the edge of a job: recorded with the run, tried again, dead at last
+                log.exception(
+                    "%s of window %d of %s failed", run.kind, run.window_start_us, self.watched.name
+                )
                 with self._store.write() as conn:
                     jobs.fail(conn, run, f"{type(error).__name__}: {error}", self._clock.now_us())
+
+    def _claim(self, *kinds: Kind) -> Run | None:
+        lease_seconds = self._settings.lease_seconds
+        return jobs.claim(self._store, self._clock, self._owner, lease_seconds, kinds, self.watched.id)
 
     def _evaluate(self) -> Evaluator:
         if self._evaluator is None:
             plan = self._load_plan()
             if plan is None:
-                raise DependencyUnavailable(f"{self.watched.name}: nothing was learnt yet; run `driftglass run` first")
+                raise DependencyUnavailable(
+                    f"{self.watched.name}: nothing was learnt yet; run `driftglass run` first"
+                )
             self._evaluator = Evaluator(
                 self._store, self._clock, self.watched, plan, self._channels, self._settings.base_url
             )

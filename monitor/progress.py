@@ -21,7 +21,14 @@ def silent(stage: str, done: int, total: int | None) -> None:
 def on_terminal() -> Iterator[Progress]:
     """A bar per stage on standard error while it is a terminal; a line per stage where it is a file or a pipe."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        SpinnerColumn,
+        TaskID,
+        TextColumn,
+        TimeElapsedColumn,
+    )
     from rich.progress import Progress as Bars
 
     console = Console(stderr=True)
@@ -36,7 +43,13 @@ def on_terminal() -> Iterator[Progress]:
         yield line
         return
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     tasks: dict[str, TaskID] = {}
     with Bars(*columns, console=console) as bars:
 

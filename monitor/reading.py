@@ -88,7 +88,10 @@ class Reader:
             found = source.count(window.start_us, window.end_us)
             if found is None:
                 return  # this source cannot say, for any window
-            if found == window.source_count or found == window.records + window.duplicates + window.quarantined:
+            if (
+                found == window.source_count
+                or found == window.records + window.duplicates + window.quarantined
+            ):
                 continue
             self.keep(source.reread(window.start_us, window.end_us), report, on_page, again=True)
             with self._store.write() as conn:
@@ -125,7 +128,9 @@ class Reader:
         with self._store.write() as conn:
             if routed is not None:
                 found = list(routed.windows.values())
-                new = parts.add(conn, self._watched.id, [self._part(routed.piece, one) for one in found], now_us)
+                new = parts.add(
+                    conn, self._watched.id, [self._part(routed.piece, one) for one in found], now_us
+                )
                 fresh = [one for one in found if (one.start_us, routed.piece) in new]
                 aside = _set_aside(routed.rejects)
                 windows.upsert(conn, self._watched.id, [self._counts(one, aside) for one in fresh])

@@ -48,5 +48,5 @@ class Recent:
         n, x, xx = (np.stack([self._rows[at][part] for at in chosen]) for part in range(3))
         for span in changed:
             rows = np.flatnonzero((starts >= span.from_us) & (starts <= span.to_us))
-            n[np.ix_(rows, sorted(span.series))] = np.nan
+            n[rows[:, None], np.array(sorted(span.series), np.intp)] = np.nan
         return Observations(self._series, starts, n, x, xx, {})

@@ -224,28 +224,18 @@ def _samples(
     key = resolve_secret(secret, base_path).encode() if secret else b""
     allotted = strata(contract, plan)
     names, stratum = _strata_of(batch, contract, plan)
-    limits = np.array([allotted[name] for name in names], np.int64)
     rank = sampling.ranks(batch.event_hash, contract.model, key)
-    order = np.lexsort((rank, stratum, windows))
-    changed = (np.diff(windows[order]) != 0) | (np.diff(stratum[order]) != 0)
-    heads = np.flatnonzero(np.concatenate([[True], changed]))
-    place = np.arange(len(order)) - np.repeat(heads, np.diff([*heads, len(order)]))
-    k = limits[stratum[order]]
-    # The first record beyond the k that are kept lends its rank to all of its group as their probability.
-    probability = np.ones(len(order))
-    border = np.flatnonzero(place == k)
-    probability[border - k[border]] = rank[order[border]]
-    probability = np.repeat(probability[heads], np.diff([*heads, len(order)]))
-    kept = np.flatnonzero(place < k)
-    rows = order[kept]
+    starts, window = np.unique(windows, return_inverse=True)
+    limits = np.array([allotted[name] for name in names] * len(starts), np.int64)
+    rows, probability = sampling.bottom_k(rank, window * len(names) + stratum, limits)
     made = _Rows(batch, contract, plan, notes, key).build(rows)
     found: dict[int, list[Sample]] = {}
-    for row, at, fields in zip(rows.tolist(), kept.tolist(), made, strict=True):
+    for row, kept_with, fields in zip(rows.tolist(), probability.tolist(), made, strict=True):
         sample = Sample(
             stratum=names[stratum[row]],
             event_us=int(batch.event_us[row]),
             rank=float(rank[row]),
-            inclusion_probability=float(probability[at]),
+            inclusion_probability=kept_with,
             **fields,
         )
         found.setdefault(int(windows[row]), []).append(sample)

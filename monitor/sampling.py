@@ -62,12 +62,24 @@ def allocation(rows: int, records: Mapping[str, int]) -> dict[str, int]:
     return shares
 
 
-def bottom_k(rank: npt.NDArray[np.float64], k: int) -> tuple[npt.NDArray[np.intp], float]:
-    """(indices of the k smallest of float64[n] in order of rank, inclusion probability)."""
+def bottom_k(
+    rank: npt.NDArray[np.float64], group: npt.NDArray[np.int64], k: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    """The k[g] records of smallest rank of every group g, and the inclusion probability of each.
+
+    `rank` float64[n], `group` int64[n] into `k`. The indices come by group and rank; nothing in, nothing out.
+    """
     import numpy as np
 
-    order = np.argsort(rank, kind="stable")
-    return order[:k], inclusion(rank[order[: k + 1]].tolist(), k)
+    order = np.lexsort((rank, group))
+    ordered = group[order]
+    sizes = np.bincount(group, minlength=len(k))
+    place = np.arange(len(order)) - (np.cumsum(sizes) - sizes)[ordered]
+    probability = np.ones(len(k))
+    border = order[place == k[ordered]]  # the first record of each group that is left out
+    probability[group[border]] = rank[border]
+    kept = order[place < k[ordered]]
+    return kept, probability[group[kept]]
 
 
 def inclusion(smallest: Sequence[float], k: int) -> float:

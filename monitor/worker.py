@@ -49,7 +49,9 @@ class Worker:
                 line = child.stdout.readline()
             except OSError as error:
                 self._discard()
-                raise DependencyUnavailable(f"the working process is gone ({error}); a new one follows") from error
+                raise DependencyUnavailable(
+                    f"the working process is gone ({error}); a new one follows"
+                ) from error
             if not line:
                 code = child.wait()
                 self._discard()
@@ -121,7 +123,7 @@ def main() -> None:
         try:
             judged = sum(app.one_pass(watched).judged for watched in app.watched())
             answer: dict[str, Any] = {"ok": True, "judged": judged}
-        except Exception as error:  # noqa: BLE001 - the edge of the job: reported to the parent, which counts it
+        except Exception as error:  # the edge of the job: reported to the parent, which counts it
             log.exception("a pass failed")
             answer = {"ok": False, "error": f"{type(error).__name__}: {error}"}
         answer["rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -14,17 +14,55 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
+
+def rooms(*names: str) -> frozenset[str]:
+    return frozenset(f"monitor.{name}" for name in names)
+
+
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"checks"}),
-    frozenset(
-        "monitor." + room
-        for room in (
-            "errors clock settings progress windows privacy contract sources conform router sampling store evidently telemetry watched"
-        ).split()
+    rooms(
+        "errors",
+        "clock",
+        "settings",
+        "progress",
+        "windows",
+        "privacy",
+        "contract",
+        "sources",
+        "conform",
+        "router",
+        "sampling",
+        "store",
+        "evidently",
+        "telemetry",
+        "watched",
     ),
-    frozenset("monitor." + room for room in "jobs evaluate pipeline recent findings learning reading alerts delivery retraining reports web".split()),
-    frozenset({"monitor.app"}),
-    frozenset("monitor." + room for room in "worker service api demo commands cli".split()),
+    rooms(
+        "jobs",
+        "evaluate",
+        "pipeline",
+        "recent",
+        "findings",
+        "learning",
+        "reading",
+        "alerts",
+        "delivery",
+        "retraining",
+        "reports",
+        "web",
+    ),
+    rooms(
+        "app",
+    ),
+    rooms(
+        "worker",
+        "service",
+        "api",
+        "demo",
+        "commands",
+        "cli",
+    ),
 )
 
 PURE = (
@@ -39,7 +77,9 @@ HEAVY = ("numpy", "pandas", "scipy", "numba", "pyarrow", "sklearn", "evidently")
 
 
 def modules() -> list[Path]:
-    return sorted(path for room in ("checks", "monitor", "migrations") for path in (ROOT / room).rglob("*.py"))
+    return sorted(
+        path for room in ("checks", "monitor", "migrations") for path in (ROOT / room).rglob("*.py")
+    )
 
 
 def imports(path: Path) -> set[str]:
@@ -79,7 +119,9 @@ def test_pure_modules_have_no_effects(name: str) -> None:
     assert not named & EFFECTS, f"{name} takes time and randomness as arguments: {sorted(named & EFFECTS)}"
 
 
-@pytest.mark.parametrize("door", ["monitor.cli", "monitor.api", "monitor.jobs", "monitor.service", "monitor.app"])
+@pytest.mark.parametrize(
+    "door", ["monitor.cli", "monitor.api", "monitor.jobs", "monitor.service", "monitor.app"]
+)
 def test_the_doors_import_nothing_heavy(door: str) -> None:
     code = f"import sys, {door}; print([m for m in {HEAVY!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)

@@ -1,7 +1,7 @@
 """The demo: the stream arrives hour by hour on its own clock, and the main job watches it.
 
-Nothing is special-cased: the contract, the store, the judging, the outbox and the API are those of the service. Only the
-clock is simulated, and the receivers of the webhooks are started here, on loopback.
+Nothing is special-cased: the contract, the store, the judging, the outbox and the API are those of the service.
+Only the clock is simulated, and the receivers of the webhooks are started here, on loopback.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A small stream of our own for tests of the whole way: shop orders with a short comment, 6-hour windows, four weeks."""
+"""A small stream for tests of the whole way: shop orders with a short comment, in windows of six hours."""
 
 from __future__ import annotations
 

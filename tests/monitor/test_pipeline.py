@@ -1,4 +1,4 @@
-"""The whole way, on both databases: what is read once is counted once, and only what changed is said to have changed."""
+"""The whole way, on both databases: each record counts once, and only what changed is said to have changed."""
 
 from __future__ import annotations
 
