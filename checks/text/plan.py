@@ -34,6 +34,10 @@ def detector_versions() -> dict[str, str]:
     }
 
 
+# Of fewer texts than this, most words were seen once, and those that were are not rare.
+SMALL_VOCABULARY = 1_000
+
+
 @dataclass(frozen=True, eq=False)
 class TextPlan:
     """How the texts of one column are read; learnt once, then frozen.
@@ -59,8 +63,15 @@ class TextPlan:
 
     @cached_property
     def known_words(self) -> npt.NDArray[np.int64]:
-        """The vocabulary as an open-addressing table."""
-        return hash_table(self.vocabulary)
+        """The vocabulary as an open-addressing table, without words of a single text.
+
+        Were those known, no text that was learnt from held an unknown word, and every later one with a new
+        name or typo would look like drift. As it is, the learning texts hold about as many unknown words as
+        texts still to come (Good and Turing: what was seen once foretells what was not seen at all).
+        """
+        if self.total < SMALL_VOCABULARY:
+            return hash_table(self.vocabulary)
+        return hash_table(self.vocabulary[self.documents > 1])
 
     @cached_property
     def choice(self) -> switching.Choice:
