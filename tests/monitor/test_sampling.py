@@ -54,13 +54,27 @@ def test_merging_samples_gives_the_sample_of_the_union(population: list[Sample],
     assert sampling.keep([*merged, *merged], ALLOTTED) == merged  # nor does a record that comes twice
 
 
-def test_bottom_k() -> None:
-    rank = np.array([0.9, 0.1, 0.5, 0.3])
-    indices, probability = sampling.bottom_k(rank, 2)
-    assert indices.tolist() == [1, 3]
-    assert probability == 0.5
-    assert sampling.bottom_k(rank, 4)[1] == 1.0
-    assert sampling.bottom_k(np.zeros(0), 4) == (pytest.approx(np.zeros(0)), 1.0)
+def test_bottom_k_of_every_group() -> None:
+    rank = np.array([0.9, 0.1, 0.5, 0.3, 0.2, 0.7])
+    group = np.array([0, 0, 0, 0, 2, 2])
+    rows, probability = sampling.bottom_k(rank, group, np.array([2, 2, 2]))
+    assert rows.tolist() == [1, 3, 4, 5]
+    assert probability.tolist() == [0.5, 0.5, 1.0, 1.0]
+    assert [len(found) for found in sampling.bottom_k(rank[:0], group[:0], np.array([2]))] == [0, 0]
+
+
+@given(populations())
+def test_bottom_k_is_the_sample_of_the_definition(population: list[Sample]) -> None:
+    names = sorted(ALLOTTED)
+    rows, probability = sampling.bottom_k(
+        np.array([one.rank for one in population]),
+        np.array([names.index(one.stratum) for one in population], np.int64),
+        np.array([ALLOTTED[name] for name in names]),
+    )
+    assert [
+        replace(population[row], inclusion_probability=kept)
+        for row, kept in zip(rows, probability, strict=True)
+    ] == drawn(population)
 
 
 def test_ranks_are_uniform_repeatable_and_salted() -> None:
@@ -112,12 +126,9 @@ def test_estimates_from_samples_find_the_population() -> None:
         common, rare = generator.random(3000) < 0.05, generator.random(150) < 0.60
         truth = (common.sum() + rare.sum()) / 3150
         rank = sampling.ranks(np.arange(3150, dtype=np.int64) + 10_000 * trial, "m", b"")
-        values, probabilities = [], []
-        for flags, ranks in ((common, rank[:3000]), (rare, rank[3000:])):
-            indices, probability = sampling.bottom_k(ranks, 100)
-            values += flags[indices].tolist()
-            probabilities += [probability] * len(indices)
-        estimate = sampling.hajek([float(value) for value in values], probabilities)
+        rows, probabilities = sampling.bottom_k(rank, np.repeat([0, 1], [3000, 150]), np.array([100, 100]))
+        values = np.concatenate([common, rare])[rows].astype(np.float64)
+        estimate = sampling.hajek(values.tolist(), probabilities.tolist())
         misses += abs(estimate.value - truth) > 2.5 * estimate.error
         assert abs(np.mean(values) - truth) > 0.1  # the sample as it is says something else
     assert misses <= 3
