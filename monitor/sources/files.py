@@ -140,7 +140,8 @@ class Files:
 
     def read(self, position: dict[str, Any] | None, known: Collection[Known]) -> Iterator[Page]:
         """Pages of files that are new or changed, file by file in the order of their names."""
-        marks = {entry.path: Mark.of(entry.etag) for entry in known}
+        # A failure that may pass leaves no etag: what was read before it still counts.
+        marks = {entry.path: Mark.of(entry.etag) for entry in known if entry.etag}
         fs, found = self._list()
         for file in found:
             mark = marks.get(file.name)
@@ -197,16 +198,17 @@ class Files:
         remote = "://" in path
         try:
             fs, pattern = fsspec.core.url_to_fs(path if remote else str(self.base_path / path))
-            if any(sign in path for sign in "*?["):
+            fs.invalidate_cache()  # object stores remember their listings, and would never show a new file
+            if fs.isfile(pattern):
+                names = [pattern]
+            elif any(sign in path for sign in "*?["):
                 names = [name for name in fs.glob(pattern) if not fs.isdir(name)]
             elif not fs.exists(pattern):
                 raise SourceError(
                     f"{path}: no such file; relative paths start at the contract, in {self.base_path}"
                 )
-            elif fs.isdir(pattern):
-                raise SourceError(f"{path}: is a folder; write a glob, such as {path.rstrip('/')}/*.parquet")
             else:
-                names = [pattern]
+                raise SourceError(f"{path}: is a folder; write a glob, such as {path.rstrip('/')}/*.parquet")
             return fs, [self._file(fs, name, remote) for name in sorted(names)]
         except ImportError as error:
             raise SourceError(f"{path}: {error}; install the extra for this kind of storage") from error

@@ -171,6 +171,18 @@ def test_a_file_that_is_away_for_now_is_tried_again(folder: Folder, monkeypatch:
         assert page.file is not None
         assert page.file.state == "failed"
     assert ids(folder) == [1]
+    folder.append("a.csv", line(2))
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_opened", away)
+        folder.read()
+    assert ids(folder) == [2]  # and not from the beginning
+
+
+def test_a_name_with_brackets_is_a_name_before_it_is_a_pattern(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, "a[1].csv")
+    folder.write("a[1].csv", HEADER + line(1))
+    folder.write("a1.csv", HEADER + line(2))
+    assert ids(folder) == [1]
 
 
 @pytest.mark.parametrize("content", ["", HEADER, "\n\n", "\ufeff" + HEADER])
