@@ -20,12 +20,13 @@ from checks.decision import Judgement, State
 from checks.plan import Plan
 from checks.profile import Profile, empty, merge_all
 from checks.scores import STATUS, Scores
-from checks.series import Family, Observations
+from checks.series import Family, Observations, Series
 from monitor import jobs
 from monitor.alerts import episodes, notify
 from monitor.alerts.attributes import Attributes
 from monitor.alerts.message import Context
 from monitor.alerts.state import Absent, Opened, Resolved
+from monitor.beside import Beside
 from monitor.clock import Clock
 from monitor.delivery.channels.base import Channel
 from monitor.findings import Findings, Window
@@ -75,6 +76,12 @@ class Evaluator:
         self._reference: Reference | None = None
         self._recent: Recent | None = None
         self._series_ids: list[int] | None = None
+        self._beside: Beside | None = None
+
+    def close(self) -> None:
+        """Give back what a pass held: Evidently's process."""
+        if self._beside is not None:
+            self._beside.close()
 
     # ----- the reference ------------------------------------------------------------------------------------
 
@@ -152,10 +159,15 @@ class Evaluator:
         reference = self._must_have_reference()
         obs = self._observe(run.window_start_us, self._profile(run.window_start_us))
         scores = baselines.score(reference.baseline, obs)
+        if self._beside is None:
+            facts = reference.baseline.facts
+            self._beside = Beside(self._store, self._watched, facts.from_us, facts.to_us)
+        beside = self._beside.measure(run.window_start_us)
         now_us = self._clock.now_us()
         with self._store.write() as conn:
             jobs.finish(conn, run, now_us)
             self._write_measurements(conn, [run.window_start_us], run.revision, obs, scores)
+            self._write_beside(conn, run, beside)
             windows.mark(conn, self._watched.id, [run.window_start_us], "measured", now_us)
 
     def judge(self, run: Run) -> int:
@@ -267,6 +279,28 @@ class Evaluator:
             expected=scores.expected,
             expected_low=scores.expected_low,
             expected_high=scores.expected_high,
+        )
+
+    def _write_beside(
+        self, conn: Connection, run: Run, beside: Sequence[tuple[Series, int, float | None]]
+    ) -> None:
+        if not beside:
+            return
+        ids = stored_series.ids(conn, self._watched.id, [series for series, _, _ in beside])
+        undefined = np.full((1, len(beside)), np.nan)
+        measurements.write(
+            conn,
+            self._watched.id,
+            [run.window_start_us],
+            run.revision,
+            ids,
+            n=np.array([[float(records) for _, records, _ in beside]]),
+            value=np.array([[np.nan if score is None else score for _, _, score in beside]]),
+            low=undefined,
+            high=undefined,
+            expected=undefined,
+            expected_low=undefined,
+            expected_high=undefined,
         )
 
     def _write_verdicts(

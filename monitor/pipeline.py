@@ -93,7 +93,10 @@ class Pipeline:
         judged = opened = 0
         if self._plan is not None and self._has_reference(until_us, progress, notes):
             self._materialise(until_us)
-            judged, opened = self._work(progress)
+            try:
+                judged, opened = self._work(progress)
+            finally:
+                self._evaluate().close()
         notes += [f"could not read {failed}" for failed in report.failed]
         return PassReport(
             report.records, report.duplicates, report.quarantined, judged, opened, newest_us, tuple(notes)

@@ -41,6 +41,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     rooms(
         "jobs",
         "evaluate",
+        "beside",
         "pipeline",
         "recent",
         "findings",

@@ -12,6 +12,7 @@ from monitor.contract.explain import suggestion
 from monitor.contract.marks import Problem
 from monitor.contract.model import KINDS, SINGLE_ROLES, Contract, FilesSource, SqlSource, end_us, start_us
 from monitor.contract.values import DAY_US, duration_text
+from monitor.evidently import METHODS
 
 Rule = Callable[[Contract], Iterator[Problem]]
 
@@ -73,6 +74,13 @@ def settings_fit_kind(contract: Contract) -> Iterator[Problem]:
             yield Problem((*at, "languages"), f"a {spec.kind} has no languages; use kind: text")
         if spec.evidently and spec.kind == "text":
             yield Problem((*at, "evidently"), "Evidently's stat tests need numbers or categories; remove it")
+        for index, method in enumerate(spec.evidently if spec.kind != "text" else ()):
+            if spec.kind not in METHODS.get(method, ()):
+                usable = sorted(name for name, kinds in METHODS.items() if spec.kind in kinds)
+                yield Problem(
+                    (*at, "evidently", index),
+                    f"Evidently has no test {method} for a {spec.kind}; choose from {', '.join(usable)}",
+                )
         if spec.slo is not None and spec.role != "latency":
             yield Problem((*at, "slo"), f"a {spec.role} has no objective; use role: latency")
         if spec.slo is not None and len(spec.slo.limits()) != 1:

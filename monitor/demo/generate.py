@@ -175,7 +175,7 @@ channels:
   webhook: {{type: webhook, url: {webhook_url}, secret: env:DEMO_WEBHOOK_SECRET, allow: [127.0.0.0/8]}}
 {alertmanager if alertmanager_url else ""}\
 retraining:
-  when: {{any: [encoding, vocabulary, predictions], persists: 3 windows}}
+  when: {{any: [vocabulary, predictions], persists: 3 windows}}
   cooldown: 0m
   approval: none
   target: {{type: webhook, url: {retraining_url}, secret: env:DEMO_RETRAINING_SECRET, allow: [127.0.0.0/8]}}

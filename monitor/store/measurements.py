@@ -70,7 +70,7 @@ def write(
 ) -> None:
     """Write W windows of S series; every array is float64[W, S], NaN (stored as null) where undefined.
 
-    `n` is always defined. Rows of the same windows and revision are replaced.
+    `n` is always defined. Rows of the same windows, series and revision are replaced.
     """
     numbers = (n, value, low, high, expected, expected_low, expected_high)
     replace_grid(
@@ -95,7 +95,7 @@ def replace_grid(
             raise ValueError(f"{name} has {len(column)} cells for {len(starts)} windows x {len(keys)} series")
     for start in starts:
         old = (table.c.model_id == model_id, table.c.window_start_us == start, table.c.revision == revision)
-        conn.execute(delete(table).where(*old))
+        conn.execute(delete(table).where(*old, table.c.series_id.in_(keys)))
     bulk_insert(
         conn,
         table,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, RowMapping, delete, insert, select
 
 from monitor.store.canonical import json_text
 from monitor.store.tables import samples
@@ -41,10 +41,24 @@ def of_window(conn: Connection, model_id: int, window_start_us: int) -> list[Sam
         .where(samples.c.model_id == model_id, samples.c.window_start_us == window_start_us)
         .order_by(samples.c.stratum, samples.c.rank, samples.c.event_id)
     )
-    return [
-        Sample(**{**row._mapping, **{name: json.loads(row._mapping[name]) for name in _JSON}})
-        for row in conn.execute(query)
-    ]
+    return [_sample(row._mapping) for row in conn.execute(query)]
+
+
+def smallest_ranks(
+    conn: Connection, model_id: int, from_us: int, to_us: int, limit: int
+) -> list[Sample]:
+    """The `limit` kept records of smallest rank of the windows in [from_us, to_us): the same ones every time."""
+    query = (
+        select(*(samples.c[name] for name in Sample.__slots__))
+        .where(
+            samples.c.model_id == model_id,
+            samples.c.window_start_us >= from_us,
+            samples.c.window_start_us < to_us,
+        )
+        .order_by(samples.c.rank, samples.c.event_id)
+        .limit(limit)
+    )
+    return [_sample(row._mapping) for row in conn.execute(query)]
 
 
 def merge(
@@ -92,3 +106,7 @@ def _row(model_id: int, window_start_us: int, sample: Sample) -> dict[str, objec
     for name in _JSON:
         fields[name] = json_text(fields[name])
     return {"model_id": model_id, "window_start_us": window_start_us, **fields}
+
+
+def _sample(row: RowMapping) -> Sample:
+    return Sample(**{**dict(row), **{name: json.loads(row[name]) for name in _JSON}})
