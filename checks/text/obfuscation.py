@@ -79,7 +79,6 @@ def count(
         points.offsets,
         points.ascii,
         frozen(broken),
-        frozen(tokens.message_script),
         counts,
         shown,
     )
@@ -171,14 +170,14 @@ def _bidi(points, properties, start, stop, shown):  # type: ignore[no-untyped-de
 
 
 @kernel
-def _characters(points, properties, offsets, ascii_only, broken, message_script, counts, shown):  # type: ignore[no-untyped-def]
+def _characters(points, properties, offsets, ascii_only, broken, counts, shown):  # type: ignore[no-untyped-def]
     rare = ZERO_WIDTH | JOINER | TAG | VARIATION | STYLED | BIDI | STACKING
     for message in range(len(offsets) - 1):
         start, stop = offsets[message], offsets[message + 1]
         if ascii_only[message]:
             continue
         row = counts[message]
-        east = _EAST[message_script[message]]
+        east, wide = False, 0  # full-width letters belong to East Asian text
         flag, any_bidi = False, False
         marks, base = 0, np.uint32(0)
         for i in range(start, stop):
@@ -188,6 +187,7 @@ def _characters(points, properties, offsets, ascii_only, broken, message_script,
                 base = bits & SCRIPT_MASK
             if not bits & TAG:
                 flag = c == 0x1F3F4
+            east = east or _EAST[bits & SCRIPT_MASK]
             if not bits & rare or broken[i]:
                 continue
             name = -1
@@ -203,14 +203,17 @@ def _characters(points, properties, offsets, ascii_only, broken, message_script,
                     name = _TAGS
             elif bits & BIDI:
                 any_bidi = True
-            elif bits & STYLED and not (east and c >= 0xFF21):
+            elif bits & STYLED:
                 name = _STYLED
+                wide += 1 if c >= 0xFF21 and c <= 0xFF5A else 0
             # Some variation selectors are marks by category.
             if bits & VARIATION and _selector_misplaced(points, properties, i, start):
                 name = _SELECTORS
             if name >= 0:
                 row[name] += 1
                 shown[i] = name + 1
+        if east:
+            row[_STYLED] -= wide
         if row[_STYLED] < 3:  # a circled M, a mathematical x
             row[_STYLED] = 0
         if any_bidi:

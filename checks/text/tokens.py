@@ -167,7 +167,7 @@ def _entity_end(points, i, stop):  # type: ignore[no-untyped-def]
 def _run_end(points, properties, broken, i, stop, european):  # type: ignore[no-untyped-def]
     """One past the run of word characters (letters, marks, digits, inner apostrophes, invisible ones) at
     `i`."""
-    script = 0
+    script, joins = 0, False
     k = i
     while k < stop:
         bits = properties[k]
@@ -178,11 +178,12 @@ def _run_end(points, properties, broken, i, stop, european):  # type: ignore[no-
             break
         if bits & LETTER:
             own = bits & SCRIPT_MASK
+            may_join = european[own] or bits & CONFUSABLE > 0
             if own != 0 and own != script:
-                if script != 0 and not ((european[own] or bits & CONFUSABLE) and european[script]):
+                if script != 0 and not (joins and may_join):
                     break
-                if script == 0 or european[own]:
-                    script = own
+                script = own
+            joins = may_join
         elif not bits & (MARK | DIGIT | ZERO_WIDTH | JOINER | VARIATION):
             c = points[k]
             apostrophe = c == 39 or c == 0x2019 or c == 0x2BC
