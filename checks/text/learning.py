@@ -10,11 +10,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from checks.text.decoding import as_binary, buffers
+from checks.text.kernels import frozen
 from checks.text.plan import UND, UND_LATIN, TextPlan, detector_versions
 from checks.text.profiles import WIDTH, profiles
 from checks.text.reading import Read, batches, tagged
 from checks.text.switching import STRANGERS, UND_COLUMN, Choice, choice
-from checks.text.vocabulary import document_frequencies, merge_frequencies
+from checks.text.tokens import Tokens
+from checks.text.vocabulary import Frequencies, document_frequencies, merge_frequencies
 
 PRIOR_WEIGHT = (
     6.0  # of log(share of words) against a message's summed score, whose n-grams overlap and so overstate
@@ -44,9 +46,7 @@ def learn(
     named = (*chosen, UND, UND_LATIN)
     read = list(batches(buffers(as_binary(texts))))
     total = sum(int((np.diff(batch.points.offsets) > 0).sum()) for batch in read)
-    words, documents = merge_frequencies(
-        [document_frequencies(batch.tokens.offsets, batch.tokens.hash, batch.tokens.kind) for batch in read]
-    )
+    found = merge_frequencies([_frequencies(batch.tokens) for batch in read])
     log_prior = tuple(UNKNOWN_LATIN if language == UND_LATIN else 0.0 for language in named)
     evidence: dict[str, float] = {}
     otherwise = FIRST_EVIDENCE
@@ -56,7 +56,20 @@ def learn(
         spoken, pairs = _decoded(read, kept, among)
         log_prior = _log_prior(spoken, named)
         evidence, otherwise = _evidence(pairs, named), STRANGERS
-    return TextPlan(named, log_prior, evidence, words, documents, total, detector_versions())
+    return TextPlan(
+        named,
+        log_prior,
+        evidence,
+        found.words,
+        frozen(found.documents.astype(np.int32)),
+        found.witnesses(),
+        total,
+        detector_versions(),
+    )
+
+
+def _frequencies(tokens: Tokens) -> Frequencies:
+    return document_frequencies(tokens.offsets, tokens.hash, tokens.kind, tokens.content_hash)
 
 
 def _checked(languages: tuple[str, ...] | None, known: tuple[str, ...]) -> tuple[str, ...]:

@@ -34,10 +34,6 @@ def detector_versions() -> dict[str, str]:
     }
 
 
-# Of fewer texts than this, most words were seen once, and those that were are not rare.
-SMALL_VOCABULARY = 1_000
-
-
 @dataclass(frozen=True, eq=False)
 class TextPlan:
     """How the texts of one column are read; learnt once, then frozen.
@@ -49,6 +45,7 @@ class TextPlan:
                 counts as mixed; pairs never seen mixed are not listed and need `switching.STRANGERS`
     vocabulary  int64[V], sorted: hashes of the known words
     documents   int32[V]: learning texts that hold each word
+    witnesses   int64[W], sorted: hashes of (word, text) for the words of a single learning text
     total       learning texts
     versions    of detectors and data
     """
@@ -58,20 +55,29 @@ class TextPlan:
     evidence: Mapping[str, float]
     vocabulary: npt.NDArray[np.int64]
     documents: npt.NDArray[np.int32]
+    witnesses: npt.NDArray[np.int64]
     total: int
     versions: Mapping[str, str]
 
     @cached_property
     def known_words(self) -> npt.NDArray[np.int64]:
-        """The vocabulary as an open-addressing table, without words of a single text.
+        """The whole vocabulary as an open-addressing table."""
+        return hash_table(self.vocabulary)
 
-        Were those known, no text that was learnt from held an unknown word, and every later one with a new
-        name or typo would look like drift. As it is, the learning texts hold about as many unknown words as
-        texts still to come (Good and Turing: what was seen once foretells what was not seen at all).
-        """
-        if self.total < SMALL_VOCABULARY:
-            return hash_table(self.vocabulary)
+    @cached_property
+    def common_words(self) -> npt.NDArray[np.int64]:
+        """The words of two learning texts or more, as an open-addressing table."""
         return hash_table(self.vocabulary[self.documents > 1])
+
+    @cached_property
+    def rare_words(self) -> npt.NDArray[np.int64]:
+        """The words of a single learning text, as an open-addressing table."""
+        return hash_table(self.vocabulary[self.documents == 1])
+
+    @cached_property
+    def witness_table(self) -> npt.NDArray[np.int64]:
+        """`witnesses` as an open-addressing table."""
+        return hash_table(self.witnesses)
 
     @cached_property
     def choice(self) -> switching.Choice:
@@ -108,6 +114,7 @@ class TextPlan:
             "evidence": dict(sorted(self.evidence.items())),
             "vocabulary": _packed(np.diff(self.vocabulary, prepend=np.int64(0)).astype("<i8")),
             "documents": _packed(self.documents.astype("<i4")),
+            "witnesses": _packed(np.diff(self.witnesses, prepend=np.int64(0)).astype("<i8")),
             "total": self.total,
             "versions": dict(sorted(self.versions.items())),
         }
@@ -125,6 +132,7 @@ class TextPlan:
             evidence={pair: float(value) for pair, value in body["evidence"].items()},
             vocabulary=frozen(vocabulary),
             documents=frozen(documents),
+            witnesses=frozen(np.cumsum(_unpacked(body["witnesses"], "<i8"), dtype=np.int64)),
             total=int(body["total"]),
             versions=dict(body["versions"]),
         )

@@ -17,12 +17,6 @@ from checks.text.plan import TextPlan
 from checks.text.tokens import Tokens, tokenise
 from checks.text.vocabulary import count_unknown
 
-# In a message with such damage an unknown word is a casualty, not slang.
-_DAMAGED = sum(
-    1 << ENCODING_CLASSES.index(name)
-    for name in ("invalid_bytes", "replacement", "mojibake", "question_loss")
-)
-
 
 @dataclass(frozen=True)
 class Read:
@@ -78,8 +72,11 @@ def _annotated(batch: Read, plan: TextPlan) -> Annotations:
     damaged = _bits(damage)
     words = np.zeros(len(points), np.int32)
     unknown = np.zeros(len(points), np.int32)
-    count_unknown(tokens.offsets, tokens.hash, tokens.kind, plan.known_words, words, unknown)
-    unknown[damaged & _DAMAGED > 0] = 0
+    count_unknown(
+        *(tokens.offsets, tokens.hash, tokens.kind, tokens.content_hash),
+        *(plan.common_words, plan.rare_words, plan.witness_table),
+        *(words, unknown),
+    )
     chars = np.diff(points.offsets).astype(np.int32)
     to_language = plan.column_to_language
     return Annotations(

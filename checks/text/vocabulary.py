@@ -13,7 +13,7 @@ import pyarrow as pa
 from checks.text import mojibake
 from checks.text.decoding import as_binary, buffers, decode
 from checks.text.flags import TOKEN_BROKEN, TOKEN_MIXED
-from checks.text.hashing import contains
+from checks.text.hashing import contains, finish, mix
 from checks.text.kernels import frozen, kernel
 from checks.text.tokens import tokenise
 
@@ -42,20 +42,60 @@ def _fill(words, table):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def count_unknown(offsets, hashes, kinds, table, words, unknown):  # type: ignore[no-untyped-def]
-    """Per message: word tokens, and those that are not in the table. Broken and disguised words are neither
-    slang nor new."""
+def count_unknown(offsets, hashes, kinds, content, common, rare, witnesses, words, unknown):  # type: ignore[no-untyped-def]
+    """Per message: word tokens, and those that no other reference message holds.
+
+    A word of a single reference message is no witness for that message itself: left out, it would be unknown. So
+    the reference foretells what later messages will show. Broken words are unknown to everybody; disguised ones
+    (mixed scripts) are evasion and no slang.
+    """
     for message in range(len(offsets) - 1):
         for t in range(offsets[message], offsets[message + 1]):
             words[message] += 1
-            if not kinds[t] & (TOKEN_BROKEN | TOKEN_MIXED) and not contains(table, hashes[t]):
+            if kinds[t] & TOKEN_BROKEN:
+                unknown[message] += 1
+            elif kinds[t] & TOKEN_MIXED or contains(common, hashes[t]):
+                continue
+            elif not contains(rare, hashes[t]) or contains(witnesses, testimony(hashes[t], content[message])):
                 unknown[message] += 1
 
 
+@kernel
+def testimony(word, content):  # type: ignore[no-untyped-def]
+    """One hash of a word and the message that holds it."""
+    return finish(mix(np.uint64(word), np.uint64(content)))
+
+
+@kernel
+def _testify(words, content, out):  # type: ignore[no-untyped-def]
+    for k in range(len(words)):
+        out[k] = testimony(words[k], content[k])
+
+
+@dataclass(frozen=True)
+class Frequencies:
+    """Distinct words (int64[V], sorted hashes), how many documents hold each (int64[V]), and for the words of one
+    document its content hash (int64[V]; of the others any)."""
+
+    words: npt.NDArray[np.int64]
+    documents: npt.NDArray[np.int64]
+    content: npt.NDArray[np.int64]
+
+    def witnesses(self) -> npt.NDArray[np.int64]:
+        """Sorted hashes of (word, document) for the words that a single document holds."""
+        single = self.documents == 1
+        out = np.zeros(int(single.sum()), np.int64)
+        _testify(frozen(self.words[single]), frozen(self.content[single]), out)
+        return frozen(np.sort(out))
+
+
 def document_frequencies(
-    offsets: npt.NDArray[np.int64], hashes: npt.NDArray[np.int64], kinds: npt.NDArray[np.uint16]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The distinct sound words (sorted hashes) and in how many documents each stands."""
+    offsets: npt.NDArray[np.int64],
+    hashes: npt.NDArray[np.int64],
+    kinds: npt.NDArray[np.uint16],
+    content: npt.NDArray[np.int64],
+) -> Frequencies:
+    """The distinct sound words of some documents; `content` holds the hash of each document."""
     documents = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     sound = (kinds & (TOKEN_BROKEN | TOKEN_MIXED)) == 0
     documents, hashes = documents[sound], hashes[sound]
@@ -63,20 +103,24 @@ def document_frequencies(
     documents, hashes = documents[order], hashes[order]
     first = np.ones(len(hashes), np.bool_)
     first[1:] = (hashes[1:] != hashes[:-1]) | (documents[1:] != documents[:-1])
-    words, counts = np.unique(hashes[first], return_counts=True)
-    return words, counts.astype(np.int64)
+    words, begin, counts = np.unique(hashes[first], return_index=True, return_counts=True)
+    return Frequencies(words, counts.astype(np.int64), content[documents[first][begin]])
 
 
-def merge_frequencies(
-    parts: Sequence[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]], keep: int = KEEP_WORDS
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+def merge_frequencies(parts: Sequence[Frequencies], keep: int = KEEP_WORDS) -> Frequencies:
     """Sum document frequencies and keep the `keep` commonest words (ties by hash), sorted by hash."""
     if not parts:
-        return frozen(np.zeros(0, np.int64)), frozen(np.zeros(0, np.int32))
-    words, place = np.unique(np.concatenate([words for words, _ in parts]), return_inverse=True)
-    counts = np.bincount(place, weights=np.concatenate([counts for _, counts in parts]), minlength=len(words))
+        nothing = frozen(np.zeros(0, np.int64))
+        return Frequencies(nothing, nothing, nothing)
+    words, begin, place = np.unique(
+        np.concatenate([part.words for part in parts]), return_index=True, return_inverse=True
+    )
+    counts = np.bincount(
+        place, weights=np.concatenate([part.documents for part in parts]), minlength=len(words)
+    )
+    content = np.concatenate([part.content for part in parts])[begin]
     kept = np.sort(np.lexsort((words, -counts))[:keep])
-    return frozen(words[kept]), frozen(counts[kept].astype(np.int32))
+    return Frequencies(frozen(words[kept]), frozen(counts[kept].astype(np.int64)), frozen(content[kept]))
 
 
 @dataclass(frozen=True, slots=True)

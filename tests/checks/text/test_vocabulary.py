@@ -1,0 +1,115 @@
+"""The vocabulary of a plan, and the terms that a window uses more than the reference did."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from checks.text import annotate, learn, novel_terms
+from checks.text.vocabulary import Frequencies, hash_table, merge_frequencies
+from tests.checks.text.samples import large
+
+WORDS = ["the", "parcel", "came", "late", "and", "nobody", "answered", "when", "we", "called", "about", "our", "money", "back", "today"]
+
+
+def chatter(count: int, seed: int, extra: str = "", share: float = 0.0) -> list[bytes]:
+    """Messages of seven common words; a share of them with one word more."""
+    random = np.random.default_rng(seed)
+    messages = []
+    for _ in range(count):
+        words = list(random.choice(WORDS, 7))
+        if extra and random.random() < share:
+            words.insert(int(random.integers(0, 7)), extra)
+        messages.append(" ".join(words).encode())
+    return messages
+
+
+PLAN = learn(large(*chatter(2000, 1)))
+
+
+def test_document_frequencies() -> None:
+    plan = learn(large("a b b", "B c", "c C c"))
+    assert sorted(plan.documents.tolist()) == [1, 2, 2]
+    assert plan.total == 3
+    assert np.all(np.diff(plan.vocabulary) > 0)
+
+
+def test_only_the_commonest_words_are_kept() -> None:
+    parts = (
+        Frequencies(np.array([3, 5, 9]), np.array([1, 4, 2]), np.array([31, 51, 91])),
+        Frequencies(np.array([5, 7]), np.array([1, 2]), np.array([52, 71])),
+    )
+    found = merge_frequencies(parts, keep=3)
+    assert found.words.tolist() == [5, 7, 9]
+    assert found.documents.tolist() == [5, 2, 2]
+
+
+def test_the_reference_foretells_the_unknown_words_of_later_messages() -> None:
+    """A message does not vouch for its own words: left out, the reference holds as many unknown ones as the future."""
+    generator = np.random.default_rng(5)
+    rank = 1 / np.arange(1, 20_001) ** 1.1
+    drawn = generator.choice(20_000, size=(6000, 6), p=rank / rank.sum())
+    texts = [" ".join(f"w{_letters(word)}" for word in row) for row in drawn.tolist()]
+    plan = learn(large(*texts[:3000]), ("en",))
+    before, after = (
+        (annotate(large(*part), plan).unknown_words > 0).mean() for part in (texts[:3000], texts[3000:])
+    )
+    assert 0.3 < before < 0.9
+    assert abs(before - after) < 0.03
+
+
+def _letters(number: int) -> str:
+    return "".join(chr(ord("a") + int(digit)) for digit in f"{number:05d}")
+
+
+def test_hash_table_holds_what_was_put_in() -> None:
+    words = np.random.default_rng(2).integers(1, 1 << 62, 1000)
+    table = hash_table(words)
+    assert set(table.tolist()) - {0} == set(words.tolist())
+    assert len(table) >= 2 * len(words)
+
+
+def test_names_a_new_term_first() -> None:
+    found = novel_terms(chatter(500, 2, "glimzo", 0.08), PLAN)
+    assert found[0].term == "glimzo"
+    assert found[0].z > 5
+    assert found[0].expected_documents == 0
+    assert 25 <= found[0].documents <= 60
+
+
+def test_a_window_like_the_reference_has_no_sure_term() -> None:
+    for seed in range(3, 8):
+        assert all(term.z < 4 for term in novel_terms(chatter(500, seed), PLAN))
+
+
+def test_a_rare_term_is_not_named() -> None:
+    window = [*chatter(500, 2), b"glimzo", b"glimzo glimzo"]
+    assert "glimzo" not in [term.term for term in novel_terms(window, PLAN)]
+    assert "glimzo" in [term.term for term in novel_terms(window, PLAN, minimum_documents=2)]
+
+
+def test_weights_count() -> None:
+    window = [b"parcel glimzo"] * 20 + [b"parcel frobly"] * 20
+    z = {term.term: term.z for term in novel_terms(window, PLAN, weights=[9.0] * 20 + [1.0] * 20)}
+    assert z["glimzo"] > z["frobly"]
+
+
+def test_terms_of_scripts_without_spaces() -> None:
+    plan = learn(large(*["我想退货", "包裹很晚"] * 50))
+    found = novel_terms(["我想退货神器".encode()] * 12 + ["包裹很晚".encode()] * 12, plan)
+    assert "神器" in [term.term for term in found]
+
+
+def test_disguised_and_broken_words_are_no_terms() -> None:
+    window = ["the pаrcel is schÃ¶n".encode()] * 30
+    assert not {term.term for term in novel_terms(window, PLAN)} & {"pаrcel", "schã¶n"}
+
+
+@pytest.mark.parametrize("window", [[], [b""], [None]])
+def test_nothing_gives_nothing(window: list[bytes]) -> None:
+    assert novel_terms(window, PLAN) == []
+    assert novel_terms([b"word"] * 50, learn(large())) == []
+
+
+def test_limit() -> None:
+    assert len(novel_terms(chatter(300, 2, "glimzo", 0.2), PLAN, minimum_documents=1, limit=1)) == 1
