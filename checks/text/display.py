@@ -60,15 +60,15 @@ def _noncharacter(point: int) -> bool:
 
 
 def _joins(text: str, place: int) -> bool:
-    """Whether a joiner stands beside a letter of a joining script or an emoji."""
-    for neighbour in (text[place - 1 : place], text[place + 1 : place + 2]):
-        if neighbour and (
-            _first_word(neighbour) in JOINING_SCRIPTS
-            or unicodedata.category(neighbour) in ("So", "Sk")
-            or neighbour == "\ufe0f"
-        ):
-            return True
-    return False
+    """Whether a joiner stands beside a letter of a joining script, or between two emoji."""
+    before, after = text[max(place - 1, 0) : place], text[place + 1 : place + 2]
+    if JOINING_SCRIPTS & {_first_word(neighbour) for neighbour in (before, after) if neighbour}:
+        return True
+    return bool(before and after) and _is_emoji(before) and _is_emoji(after)
+
+
+def _is_emoji(character: str) -> bool:
+    return unicodedata.category(character) in ("So", "Sk") or character == "\ufe0f"
 
 
 def _first_word(character: str) -> str:

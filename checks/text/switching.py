@@ -154,7 +154,7 @@ def tag(
         np.zeros((count, 3), np.int32),
         np.full(words, -1, np.int16),
     )
-    scratch = np.zeros((4, longest), np.int32)
+    scratch = np.zeros((5, longest), np.int32)
     _tag(
         *(ids, rows, offsets, scripts, kinds),
         *(among.prior, among.group, among.evidence),
@@ -192,11 +192,13 @@ def _totals(rows, words, total):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _partner(rows, words, main, prior, groups, evidence, gain):  # type: ignore[no-untyped-def]
+def _partner(rows, words, fresh, main, prior, groups, evidence, gain):  # type: ignore[no-untyped-def]
     """The column that explains best what `main` explains badly, -1 if none can gain enough."""
     gain[:] = 0
-    for word in words:
-        row = rows[word]
+    for k in range(len(words)):
+        if not fresh[k]:
+            continue
+        row = rows[words[k]]
         bar = np.int32(row[main]) + ADVANTAGE
         for column in range(WIDTH):
             more = np.int32(row[column]) - bar
@@ -230,8 +232,7 @@ def _best_beside(rows, words, other, prior, groups, evidence, gain):  # type: ig
 
 @kernel
 def _viterbi(rows, words, main, other, back, path):  # type: ignore[no-untyped-def]
-    """The best path of two languages through the words (0 main, 1 other); returns what it gains over main
-    alone."""
+    """The best path of two languages through the words: 0 main, 1 other."""
     here, there = np.int64(0), np.int64(-SWITCH)  # of the best path that ends in main, in other
     for k in range(len(words)):
         more = np.int64(rows[words[k], other]) - np.int64(rows[words[k], main])
@@ -242,32 +243,46 @@ def _viterbi(rows, words, main, other, back, path):  # type: ignore[no-untyped-d
     for k in range(len(words) - 1, -1, -1):
         path[k] = state
         state = back[k] >> state & 1
-    return max(here, there)
 
 
 @kernel
-def _members(ids, scripts, first, last, group, places, words):  # type: ignore[no-untyped-def]
-    """The words of a message that are written in a group of scripts: their places and rows; returns how
-    many."""
+def _gained(rows, words, fresh, main, other, path):  # type: ignore[no-untyped-def]
+    """What a path gains over main alone; a word said again proves nothing new."""
+    won, state = np.int64(0), 0
+    for k in range(len(words)):
+        if path[k] != state:
+            won -= SWITCH
+            state = path[k]
+        if state and fresh[k]:
+            won += np.int64(rows[words[k], other]) - np.int64(rows[words[k], main])
+    return won
+
+
+@kernel
+def _members(ids, scripts, first, last, group, stamp, stamps, places, words, fresh):  # type: ignore[no-untyped-def]
+    """The words of a message that are written in a group of scripts: places, rows, and which are said for the first
+    time (`stamps` holds the last `stamp` of each row); returns how many."""
     found = 0
     for t in range(first, last):
         if ids[t] >= 0 and GROUP_OF_SCRIPT[scripts[t]] == group:
             places[found], words[found] = t, ids[t]
+            fresh[found] = 1 if stamps[ids[t]] != stamp else 0
+            stamps[ids[t]] = stamp
             found += 1
     return found
 
 
 @kernel
-def _two(rows, words, main, prior, groups, evidence, gain, back, path):  # type: ignore[no-untyped-def]
-    """The main and, if the evidence suffices, the second language of some words; `path` says which word is of
-    which."""
+def _two(rows, words, fresh, main, prior, groups, evidence, gain, back, path):  # type: ignore[no-untyped-def]
+    """The main and, if the evidence suffices, the second language of some words; `path` says which word is of which."""
     path[:] = 0
-    other = _partner(rows, words, main, prior, groups, evidence, gain)
+    other = _partner(rows, words, fresh, main, prior, groups, evidence, gain)
     if other < 0:
         return main, -1
     # With the partner known, another main language may fit the rest better.
     beside = _best_beside(rows, words, other, prior, groups, evidence, gain)
-    won = _viterbi(rows, words, beside, other, back, path)
+    _viterbi(rows, words, beside, other, back, path)
+    won = _gained(rows, words, fresh, beside, other, path)
     if won + min(0, prior[other] - prior[beside]) < evidence[beside, other]:
         path[:] = 0
         return main, -1
@@ -293,7 +308,8 @@ def _tag(  # type: ignore[no-untyped-def]
 ):
     per_group, names = np.zeros(GROUPS, np.int64), np.zeros(GROUPS, np.int64)
     total = np.zeros(WIDTH, np.int32)
-    places, words, back, path = scratch[0], scratch[1], scratch[2], scratch[3]
+    stamps = np.full(len(rows), -1, np.int32)
+    places, words, fresh, back, path = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
     for message in range(len(offsets) - 1):
         first, last = offsets[message], offsets[message + 1]
         per_group[:] = 0
@@ -306,30 +322,31 @@ def _tag(  # type: ignore[no-untyped-def]
         group = np.argmax(per_group)
         if per_group[group] == 0:
             continue
-        n = _members(ids, scripts, first, last, group, places, words)
+        n = _members(ids, scripts, first, last, group, message, stamps, places, words, fresh)
         _totals(rows, words[:n], total)
         main, lead = _best(total, prior, groups, group)
         other = -1
         path[:n] = 0
         if main >= 0:
             margin[message] = lead / STEPS
-            main, other = _two(rows, words[:n], main, prior, groups, evidence, total, back[:n], path[:n])
+            main, other = _two(
+                rows, words[:n], fresh[:n], main, prior, groups, evidence, total, back[:n], path[:n]
+            )
         else:
             main = UND_COLUMN
+        per_group[group] = 0
+        extra = np.argmax(per_group)
+        # Names and brands in another script do not make a mixture: two plain words do, or four capitalised ones.
+        foreign = 2 * per_group[extra] - names[extra] >= 4 and per_group[extra] > path[:n].sum()
         for k in range(n):
-            tags[places[k]] = other if path[k] else main
-        if other < 0:
-            per_group[group] = 0
-            extra = np.argmax(per_group)
-            # Names and brands in another script do not make a mixture: two plain words do, or four
-            # capitalised ones.
-            if 2 * per_group[extra] - names[extra] >= 4:
-                n = _members(ids, scripts, first, last, extra, places, words)
-                _totals(rows, words[:n], total)
-                other, _ = _best(total, prior, groups, extra)
-                other = UND_COLUMN if other < 0 else other
-                for k in range(n):
-                    tags[places[k]] = other
+            tags[places[k]] = other if path[k] and not foreign else main
+        if foreign:
+            n = _members(ids, scripts, first, last, extra, message, stamps, places, words, fresh)
+            _totals(rows, words[:n], total)
+            other, _ = _best(total, prior, groups, extra)
+            other = UND_COLUMN if other < 0 else other
+            for k in range(n):
+                tags[places[k]] = other
         language[message], second[message] = _count(tags[first:last], main, other, counts[message])
 
 

@@ -18,7 +18,10 @@ def screened(message: str) -> Mojibake:
     return find(decode(buffers(large(message)), 0, 1))
 
 
-SPOKEN_WITH_ACCENTS = ("cs", "de", "el", "es", "fr", "he", "hi", "hu", "ja", "pl", "pt", "ru", "sv", "tr", "vi")
+SPOKEN_WITH_ACCENTS = (
+    *("cs", "de", "el", "es", "fr", "he", "hi", "hu"),
+    *("ja", "pl", "pt", "ru", "sv", "tr", "vi"),
+)
 
 
 @pytest.mark.parametrize("language", SPOKEN_WITH_ACCENTS)

@@ -134,9 +134,18 @@ def test_any_bytes_are_read(messages: list[bytes]) -> None:
 
 
 def test_unknown_words() -> None:
-    known = learn(large("the parcel came late", "nobody answered the phone"))
-    found = annotate(
-        large("the glimzo parcel", "The PHONE", "the pаrcel", "cafÃ© glimzo", "12 x2 @glimzo"), known
+    known = learn(
+        large("the parcel came late", "nobody answered the phone", "the phone and the parcel", "late")
     )
-    assert found.unknown_words.tolist() == [1, 0, 0, 2, 0]
-    assert found.words.tolist() == [3, 2, 2, 2, 0]
+    found = annotate(
+        large("the glimzo parcel", "The PHONE", "the pаrcel", "cafÃ© late", "12 x2 @glimzo", "nobody glimzo"),
+        known,
+    )
+    assert found.unknown_words.tolist() == [1, 0, 0, 1, 0, 1]
+    assert found.words.tolist() == [3, 2, 2, 2, 0, 2]
+
+
+def test_a_message_is_no_witness_for_its_own_words() -> None:
+    messages = ("the parcel came late", "the parcel was broken", "a parcel of the parcel")
+    found = annotate(large(*messages), learn(large(*messages)))
+    assert found.unknown_words.tolist() == [2, 2, 2]
