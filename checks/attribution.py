@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 # Adtributor's own thresholds: values are taken until they explain so much, each at least so much.
 ENOUGH_EXPLAINED = 0.67
 LEAST_EXPLAINED = 0.1
+# Beyond the paper: a value that explains what its share of the traffic would explain anyway is no explanation,
+# nor is one whose counts moved by less than so many standard deviations of a count.
+LEAST_ABOVE_SHARE = 0.1
+LEAST_DEVIATIONS = 2.0
 
 _COUNTS = {
     "mixed_rate": ("mixed",),
@@ -55,8 +59,8 @@ def segments(
     """The segment values that carry a finding, dimension with most surprise first, heaviest value first.
 
     `profile` is the judged window's, `reference` the merged one of all reference windows. Followed is the
-    series that leads the finding; () where no segment stands out, for a finding without series, and for
-    repeated messages, of which segments keep no count.
+    series that leads the finding; () where the change is everywhere as the traffic is, for a finding
+    without series, and for repeated messages, of which segments keep no count.
     """
     if not finding.named or not profile.records or not reference.records:
         return ()
@@ -94,18 +98,17 @@ def _adtribute(
         return []
     power = change / whole
     surprise = _surprise(normal, now)
+    telling = power - normal / max(normal.sum(), 1e-300) > LEAST_ABOVE_SHARE
+    telling &= (power > LEAST_EXPLAINED) & (change >= LEAST_DEVIATIONS * np.sqrt(normal + 1))
     taken: list[Share] = []
     explained = 0.0
-    for i in np.argsort(-surprise * np.sign(power), kind="stable"):
-        if power[i] <= LEAST_EXPLAINED:
+    for i in np.argsort(-surprise, kind="stable"):
+        if not telling[i]:
             continue
         taken.append(Share(names[i], float(power[i]), float(surprise[i])))
         explained += power[i]
         if explained > ENOUGH_EXPLAINED:
             break
-    # As many values as there are is no answer: the change is everywhere, as the traffic is.
-    if len(taken) == len(names) and len(names) > 1:
-        return []
     return sorted(taken, key=lambda share: (-share.share, share.segment))
 
 

@@ -131,11 +131,9 @@ def evidence(
             b += normal[s, w]
             u += unit[s, w]
             if total > out[f, t]:
-                if down[lane]:
-                    large = b - a >= size * u
-                else:
-                    large = a - b >= size * u and a >= ratio * b and a >= events
-                if large and u > 0.0:
+                rise = a - b >= size * u and a >= ratio * b and a >= events
+                fall = b - a >= size * u
+                if u > 0.0 and (fall if down[lane] else rise):
                     out[f, t] = total
 
 

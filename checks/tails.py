@@ -157,4 +157,6 @@ def wilson(x: Floats, n: Floats, z: float = 1.96) -> tuple[Floats, Floats]:
         middle = share + z * z / (2 * n)
         half = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
         scale = 1 + z * z / n
-        return np.clip((middle - half) / scale, 0, 1), np.clip((middle + half) / scale, 0, 1)
+        # Of none and of all, rounding would put the share a hair outside.
+        low = np.minimum(np.clip((middle - half) / scale, 0, 1), share)
+        return low, np.maximum(np.clip((middle + half) / scale, 0, 1), share)

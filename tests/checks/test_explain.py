@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from checks.attribution import Share, _adtribute, segments
+from checks.baseline import Baseline, fit
+from checks.batch import Column
+from checks.breaks import Break
+from checks.decision import Finding, Named
+from checks.drift import observe, series_of
+from checks.explain import sentences
+from checks.learner import Learner
+from checks.plan import Plan
+from checks.profile import Profile, count
+from checks.seasons import HOUR_US
+from tests.checks.made_up import HOURLY, MONDAY_US, Made, ordinary
+from tests.checks.records import make_batch
+
+COLUMNS = (
+    Column("country", "segment", "category"),
+    Column("client", "segment", "category"),
+    Column("decision", "prediction", "category"),
+    Column("age", "feature", "number"),
+)
+
+
+def records(
+    shares: dict[str, float], toxic: dict[str, float], n: int = 4_000, age: float = 30.0
+) -> dict[str, list[object]]:
+    """n records by country, each with its share of toxic answers; clients alternate."""
+    draw = np.random.default_rng(1)
+    country = draw.choice(list(shares), n, p=list(shares.values()))
+    hit = draw.random(n) < np.array([toxic[name] for name in country])
+    return {
+        "country": country.tolist(),
+        "client": ["web", "app"] * (n // 2),
+        "decision": np.where(hit, "toxic", "ok").tolist(),
+        "age": (age + 5 * draw.standard_normal(n)).tolist(),
+    }
+
+
+USUAL = records({"US": 0.6, "IN": 0.3, "FR": 0.1}, {"US": 0.1, "IN": 0.1, "FR": 0.1})
+
+
+def profile_of(values: dict[str, list[object]], plan: Plan) -> Profile:
+    batch = make_batch(COLUMNS, values)
+    return count(batch, plan, np.full(len(batch), MONDAY_US))[MONDAY_US]
+
+
+@pytest.fixture(scope="module")
+def learnt() -> tuple[Plan, Profile, Baseline]:
+    learner = Learner(COLUMNS, segments=("country", "client"))
+    learner.add(make_batch(COLUMNS, USUAL))
+    plan = learner.plan()
+    reference = profile_of(USUAL, plan)
+    starts = [MONDAY_US + i * HOUR_US for i in range(72)]
+    return plan, reference, fit(observe([reference] * 72, starts, plan), HOURLY)
+
+
+def finding(
+    plan: Plan,
+    metric: str,
+    *,
+    term: str = "",
+    segment: str = "*",
+    column: str = "",
+    effect: float = 0.1,
+    expected: float = 0.1,
+    value: float = 0.2,
+) -> Finding:
+    s = next(
+        i
+        for i, one in enumerate(series_of(plan))
+        if (one.metric, one.term, one.segment) == (metric, term, segment) and column in ("", one.column)
+    )
+    named = Named(s, 30.0, value, expected, effect, 4.0, MONDAY_US)
+    return Finding(series_of(plan)[s].family, True, False, MONDAY_US, (), (named,))
+
+
+def test_the_segment_that_grew_carries_the_growth(learnt: tuple[Plan, Profile, Baseline]) -> None:
+    plan, reference, baseline = learnt
+    more = records({"US": 0.3, "IN": 0.65, "FR": 0.05}, {"US": 0.1, "IN": 0.1, "FR": 0.1}, n=8_000)
+    change = finding(plan, "volume", expected=4_000.0, value=8_000.0, effect=1.0)
+    shares = segments(profile_of(more, plan), reference, plan, baseline, change)
+    assert [share.segment for share in shares] == ["country=IN"]
+    assert shares[0].share == pytest.approx((0.65 * 8_000 - 0.3 * 4_000) / 4_000, abs=0.05)
+
+
+def test_the_segment_whose_answers_changed_carries_them(learnt: tuple[Plan, Profile, Baseline]) -> None:
+    plan, reference, baseline = learnt
+    worse = records({"US": 0.6, "IN": 0.3, "FR": 0.1}, {"US": 0.1, "IN": 0.1, "FR": 0.9})
+    shares = segments(
+        profile_of(worse, plan), reference, plan, baseline, finding(plan, "class_share", term="toxic")
+    )
+    assert shares[0].segment == "country=FR"
+    assert shares[0].share > 0.8
+
+
+def test_a_shift_between_segments_is_explained_though_the_total_stays(
+    learnt: tuple[Plan, Profile, Baseline],
+) -> None:
+    plan, reference, baseline = learnt
+    moved = records({"US": 0.3, "IN": 0.3, "FR": 0.4}, {"US": 0.1, "IN": 0.1, "FR": 0.1})
+    change = finding(plan, "segment_share", segment="country=FR", effect=0.3)
+    shares = segments(profile_of(moved, plan), reference, plan, baseline, change)
+    assert [share.segment for share in shares] == ["country=FR"]
+
+
+def test_a_change_that_is_everywhere_has_no_segment(learnt: tuple[Plan, Profile, Baseline]) -> None:
+    plan, reference, baseline = learnt
+    older = records({"US": 0.6, "IN": 0.3, "FR": 0.1}, {"US": 0.1, "IN": 0.1, "FR": 0.1}, age=45.0)
+    change = finding(plan, "mean", column="age", effect=3.0)
+    assert segments(profile_of(older, plan), reference, plan, baseline, change) == ()
+
+
+def test_a_finding_of_breaks_alone_has_no_segments(learnt: tuple[Plan, Profile, Baseline]) -> None:
+    plan, reference, baseline = learnt
+    hard = Break("quality", "null_rate", "age", "*", 1.0, 0.0, "`age` is null in every record")
+    assert (
+        segments(reference, reference, plan, baseline, Finding("quality", True, False, 0, (hard,), ())) == ()
+    )
+
+
+def test_explained_shares_and_surprise_are_adtributors() -> None:
+    now, normal = np.array([60.0, 25.0, 15.0]), np.array([20.0, 20.0, 10.0])
+    shares = _adtribute(["a", "b", "c"], now, normal, rising=True)
+    assert [share.segment for share in shares] == ["a"]
+    assert shares[0].share == pytest.approx(40 / 50)
+    p, q = 20 / 50, 60 / 100
+    surprise = (p * np.log(2 * p / (p + q)) + q * np.log(2 * q / (p + q))) / 2
+    assert shares[0].surprise == pytest.approx(surprise)
+
+
+# ----- sentences --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def baseline() -> Baseline:
+    return fit(ordinary(8 * 168), HOURLY)
+
+
+def told(
+    baseline: Baseline,
+    series: int,
+    *,
+    value: float,
+    expected: float,
+    effect: float,
+    shares: tuple[Share, ...] = (),
+    terms: tuple[str, ...] = (),
+) -> tuple[str, str, str]:
+    named = Named(series, 25.0, value, expected, effect, 4.0, MONDAY_US + 14 * HOUR_US)
+    change = Finding(baseline.series[series].family, True, False, named.since_us, (), (named,))
+    return sentences(change, shares, baseline, "Europe/Berlin", terms)
+
+
+def test_three_sentences_of_a_rate(baseline: Baseline) -> None:
+    share = Share("client=web", 0.8, 0.2)
+    what, size, where = told(baseline, 1, value=0.032, expected=0.001, effect=0.031, shares=(share,))
+    assert what == "Messages with mojibake in `text` went from 0.1 % to 3.2 %."
+    assert size.startswith(
+        "That is 3.1 points above normal, 32 times the usual share; the evidence since then is 25 where"
+    )
+    assert "extrapolated from 8 weeks of reference" in size
+    assert where.startswith(
+        "It began about Monday 4 September 2023 16:00 (Europe/Berlin); most of it comes from"
+    )
+    assert where.endswith("client=web (80% of the change).")
+
+
+def test_volumes_means_and_distributions_are_told_in_their_own_units(baseline: Baseline) -> None:
+    fallen = told(baseline, 0, value=70.0, expected=120.0, effect=-0.42)
+    assert fallen[0] == "Records went from about 120 to 70 a window."
+    assert fallen[1].startswith("That is 42% less than normal at that time of the week;")
+    assert fallen[2].endswith("no segment carries it alone.")
+    tenfold = told(baseline, 0, value=1_200.0, expected=120.0, effect=9.0)
+    assert tenfold[1].startswith("That is 10 times what is normal at that time of the week;")
+    from_nothing = told(baseline, 0, value=370.0, expected=0.3, effect=1_232.0)
+    assert from_nothing[1].startswith("Normally hardly any come at that time of the week;")
+    shifted = told(baseline, 3, value=11.0, expected=10.0, effect=0.5)
+    assert shifted[0] == "The mean `age` went from 10 to 11."
+    assert shifted[1].startswith("That is 0.5 standard deviations of single values above normal;")
+    moved = told(baseline, 4, value=0.06, expected=0.02, effect=0.04)
+    assert moved[0] == "The distribution of `age` moved."
+    assert moved[1].startswith("It is 3.0 times as far from normal as windows of this size usually are;")
+
+
+def test_new_words_are_shown(baseline: Baseline) -> None:
+    assert "“glimzo”" in told(baseline, 1, value=0.1, expected=0.02, effect=0.08, terms=("glimzo",))[0]
+
+
+def test_what_the_reference_lacks_is_said(baseline: Baseline) -> None:
+    poor = replace(baseline, facts=replace(baseline.facts, missing=("no weekend in the reference",)))
+    assert (
+        "mind that there is no weekend in the reference"
+        in told(poor, 1, value=0.1, expected=0.02, effect=0.08)[1]
+    )
+    unsure = replace(baseline, facts=replace(baseline.facts, provisional=True))
+    assert "provisionally" in told(unsure, 1, value=0.1, expected=0.02, effect=0.08)[1]
+
+
+def test_other_series_are_named_and_then_counted(baseline: Baseline) -> None:
+    named = tuple(Named(s, 30.0 - s, 0.2, 0.1, 0.1, 4.0, MONDAY_US) for s in (2, 1, 3, 4, 0))
+    said = sentences(Finding("inputs", True, False, MONDAY_US, (), named), (), baseline, "UTC")[0]
+    assert said.startswith(
+        "Answers “toxic” in `decision` went from 10 % to 20 %; so did messages with mojibake"
+    )
+    assert said.endswith("and 1 more.")
+
+
+def test_a_break_says_its_message(baseline: Baseline) -> None:
+    hard = Break("quality", "null_rate", "age", "*", 1.0, 0.0, "`age` is null in every record")
+    what, size, _ = sentences(Finding("quality", True, False, MONDAY_US, (hard,), ()), (), baseline, "UTC")
+    assert what == "`age` is null in every record."
+    assert "one window is enough" in size
+
+
+def test_nothing_found_cannot_be_explained(baseline: Baseline) -> None:
+    with pytest.raises(ValueError, match="nothing to explain"):
+        sentences(Finding("inputs", False, True, None, (), ()), (), baseline, "UTC")
+
+
+def test_every_rate_has_words() -> None:
+    from checks.explain import _RATE
+    from checks.floors import _RATES
+
+    assert set(_RATES) <= set(_RATE)
+
+
+def test_a_segment_of_its_own_is_told_apart_from_what_moved_most() -> None:
+    made = Made(72)
+    made.volume(50.0, segment="country=FR")
+    small = fit(made.done(), HOURLY)
+    said = told(small, 0, value=80.0, expected=50.0, effect=0.6, shares=(Share("country=IN", 0.9, 0.1),))
+    assert said[0] == "Records of country=FR went from about 50 to 80 a window."
+    assert said[2].endswith("of all traffic, what moved most is country=IN (90% of the change).")
