@@ -25,7 +25,7 @@ LEAST_SHARE = 0.003  # of a language that was never seen: a long enough message 
 UNKNOWN_LATIN = -16.0  # nats against und-Latn where nothing was learnt
 ROUNDS = 6
 PRIOR_TEXTS = 20_000  # texts that the prior is learnt from
-LEAST_EVIDENCE = 1.5  # nats that a pair must show which is mixed all the time
+LEAST_EVIDENCE = 0.5  # nats that a pair must show which is mixed all the time
 FIRST_EVIDENCE = 8.0  # nats that any pair must show in the first round
 
 
