@@ -347,6 +347,15 @@ def register_codes(
 
 
 @njit(cache=True, nogil=True)
+def buckets_of(hashes: Array, buckets: int) -> Array:
+    """int64[n]: the bucket (of a power of two of them) of each hashed token, as `document_frequencies` has it."""
+    out = np.empty(len(hashes), np.int64)
+    for i in range(len(hashes)):
+        out[i] = np.int64(_mix(np.uint64(hashes[i])) & np.uint64(buckets - 1))
+    return out
+
+
+@njit(cache=True, nogil=True)
 def document_frequencies(
     token_hash: Array,
     token_offsets: Array,
@@ -375,7 +384,7 @@ def document_frequencies(
             i = order[j]
             stamp += 1
             for t in range(token_offsets[i], token_offsets[i + 1]):
-                bucket = np.int64(_mix(np.uint64(token_hash[t])) & np.uint64(buckets - 1))
+                bucket = np.int64(_mix(np.uint64(token_hash[t])) & np.uint64(buckets - 1))  # see `buckets_of`
                 if seen_in[bucket] != stamp:
                     seen_in[bucket] = stamp
                     if frequency[bucket] == 0:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from checks.batch import Column, Role
 from checks.cardinality import distinct_contents
-from checks.layout import CONTENT_BUCKETS, DISTINCT_REGISTERS, UNSEEN_BUCKETS
+from checks.counting import buckets_of
+from checks.layout import CONTENT_BUCKETS, DISTINCT_REGISTERS, UNSEEN_BUCKETS, VOCABULARY_BUCKETS
 from checks.plan import Plan
 from checks.profile import Profile
 from checks.series import ALL, Family, Kind, Observations, Series
@@ -39,6 +40,8 @@ MAX_CLASSES = 20
 MAX_SEGMENT_CLASSES = 10
 # All class shares of all segments together; beyond this fewer classes are followed in each segment.
 MAX_CLASS_SERIES = 150
+# Hashed words with a bin of their own in the distribution of words.
+TOPIC_BUCKETS = 100
 
 Slots = tuple[int, ...]
 _NOTHING = 0  # the slot that is always 0
@@ -121,8 +124,7 @@ class _Reading:
     text_columns: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        # Cells that no series needs go to slot -1, a column that `observations` never reads.
-        self._slot_of = np.full(self.plan.layout.narrow_size, -1, np.int32)
+        self._slot_of = np.full(self.plan.layout.size, -1, np.int32)  # -1: no series needs the cell
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -157,11 +159,9 @@ class _Reading:
         return self._claim(np.array(cells))
 
     def fill(self, profile: Profile, row: npt.NDArray[np.int64], repeated: npt.NDArray[np.float64]) -> None:
-        cells = profile.add.cells
-        narrow = int(np.searchsorted(cells, self.plan.layout.narrow_size))
-        slots = self._slot_of[cells[:narrow]]
+        slots = self._slot_of[profile.add.cells]
         used = slots >= 0
-        np.add.at(row, slots[used], profile.add.values[:narrow][used])
+        np.add.at(row, slots[used], profile.add.values[used])
         for i, column in enumerate(self.text_columns):
             repeated[i] = repeated_messages(profile, self.plan, column)
 
@@ -332,6 +332,8 @@ def _add_text(reading: _Reading, plan: Plan, column: Column) -> Slots:
     for i, term in enumerate(EVASION_CLASSES):
         slot = reading.slot(name, "evasion_messages", offset=i, width=1)
         reading.rate("evasion_rate", name, "evasion", (slot,), messages, term)
+    if plan.facts[name].values:
+        _add_topics(reading, plan, name)
     unknown, worded = reading.slot(name, "unknown_messages"), reading.slot(name, "worded")
     reading.rate("unknown_word_rate", name, "vocabulary", (unknown,), (worded,))
     reading.entries.append(
@@ -343,6 +345,26 @@ def _add_text(reading: _Reading, plan: Plan, column: Column) -> Slots:
     )
     reading.text_columns.append(name)
     return messages
+
+
+def _add_topics(reading: _Reading, plan: Plan, name: str) -> None:
+    """What the messages are about: the document frequencies of the commonest hashed words, and of all others.
+
+    Words share messages, so the counts vary more than a multinomial; the null of the reference windows says how
+    much. Which words moved is told from the sample: the plan keeps no spellings.
+    """
+    text = plan.text[name]
+    bucket = buckets_of(text.vocabulary, VOCABULARY_BUCKETS)
+    frequency = np.bincount(bucket, weights=text.documents, minlength=VOCABULARY_BUCKETS)
+    common = np.lexsort((np.arange(VOCABULARY_BUCKETS), -frequency))[:TOPIC_BUCKETS]
+    common = common[frequency[common] > 0]
+    if not len(common):
+        return
+    group = np.full(VOCABULARY_BUCKETS, len(common))
+    group[common] = np.arange(len(common))
+    labels = [*(f"word {rank}" for rank in range(1, len(common) + 1)), "other words"]
+    bins = reading.slots_of(name, "vocabulary", group.tolist())
+    reading.distribution("jsd", name, "vocabulary", bins, labels, "words")
 
 
 def _add_pairs(reading: _Reading, plan: Plan, column: Column, messages: Slots) -> None:

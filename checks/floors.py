@@ -5,6 +5,7 @@
 | volume                                    | 20 % of the expected records                              |
 | mean                                      | 0.1 standard deviations of the reference's values         |
 | distribution                              | 0.003 nats of JSD above what is normal at that size       |
+| distribution of words                     | 0.001 nats, likewise                                      |
 | encoding, evasion rate                    | 5 messages, 4 × the expected and 0.1 points               |
 | pair, new pair, unseen rate               | 5 messages, 2 × the expected and 0.5 points               |
 | mixed, duplicate text rate                | 5 messages and 1 point                                    |
@@ -12,6 +13,7 @@
 | any other rate (nulls, failures, misses)  | 5 messages, 1.5 × the expected and 0.5 points             |
 
 0.003 nats is what 3.5 points moved from one of ten equal bins to another give; PSI is about eight times JSD.
+A word that goes from one in a hundred words to two is 0.0008 nats: words share the mass with a hundred others.
 The floor of a *sparse* class is a ratio: 0.1 % of messages broken is nothing at a base of 1 % and an incident
 at a base of zero.
 """
@@ -38,6 +40,7 @@ class Floor:
 _VOLUME = Floor(0.20)
 _MEAN = Floor(0.10)
 _DISTRIBUTION = Floor(0.003)
+_WORDS = Floor(0.001)
 _SHARE = Floor(0.02, events=5)
 _DEFECT = Floor(0.005, ratio=1.5, events=5)
 _RATES = {
@@ -65,7 +68,7 @@ def floor_of(series: Series) -> Floor:
     if series.kind == "mean":
         return _MEAN
     if series.kind == "distribution":
-        return _DISTRIBUTION
+        return _WORDS if series.term == "words" else _DISTRIBUTION
     return _RATES.get(series.metric, _DEFECT)
 
 

@@ -69,7 +69,7 @@ class Findings:
         shares = explain.segments(changed, self._reference, self._plan, self._baseline, finding)
         attributes = Attributes(
             moved=tuple(self._moved(window, named) for named in finding.named[:MAX_NAMED]),
-            segments=tuple(Share(share.segment, share.share, share.surprise) for share in shares),
+            segments=tuple(Share(share.segment, min(share.share, 1.0), share.surprise) for share in shares),
             sentences=explain.sentences(
                 finding, shares, self._baseline, self._watched.contract.timezone, terms
             ),
