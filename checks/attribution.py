@@ -174,6 +174,8 @@ def _cells(
         return (("language", np.array([plan.text_facts[name].languages.index(series.term)])),)
     if metric in ("pair_rate", "new_pair_rate"):
         return (("pair", _pair_cells(series, plan)),)
+    if series.term == "words":
+        return None  # words are counted for the largest segments only
     if metric in ("jsd", "mean"):
         field = _TEXT_BINS.get(series.term, "bins")
         return ((field, _grown(name, field, profile, reference, plan)),)
