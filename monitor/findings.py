@@ -65,7 +65,10 @@ class Findings:
         if not finding.firing:
             return FamilyFinding(finding.family, False, finding.clean, since_us)
         terms = self._terms(window, finding)
-        changed = self._profiles(self._first_us(window.start_us, since_us), window.start_us + 1)
+        # Volumes are compared with what one window expects; everything else gains from more records.
+        changed = window.profile
+        if finding.family != "volume":
+            changed = self._profiles(self._first_us(window.start_us, since_us), window.start_us + 1)
         shares = explain.segments(changed, self._reference, self._plan, self._baseline, finding)
         attributes = Attributes(
             moved=tuple(self._moved(window, named) for named in finding.named[:MAX_NAMED]),
