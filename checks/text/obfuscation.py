@@ -224,6 +224,12 @@ def _characters(points, properties, offsets, ascii_only, broken, counts, shown):
 def _elongated(points, properties, first, last, lower):  # type: ignore[no-untyped-def]
     """Whether a letter stands four times in a row among at least two others ("sooooo good", not "hmmmm",
     "kkkk")."""
+    # A run of four covers one of every four places, and a neighbour of it: most words are done with here.
+    possible = False
+    for k in range(first + 3, last, 4):
+        possible = possible or points[k] == points[k - 1] or (k + 1 < last and points[k] == points[k + 1])
+    if not possible:
+        return False
     run, longest, letter = 0, 0, np.uint32(0)
     drawn = np.uint32(0)
     for k in range(first, last):
@@ -352,8 +358,10 @@ def _words(  # type: ignore[no-untyped-def]
                 row[name] += 1
                 shown[first:upto] = name + 1
         i, stop = offsets[message], offsets[message + 1]
-        inside = False
-        while i < stop:
+        inside, any_sign = False, False
+        for k in range(i, stop):
+            any_sign = any_sign or (points[k] < 128 and _LEET_LETTERS[points[k]] > 0)
+        while any_sign and i < stop:
             bits = properties[i]
             sign = points[i] < 128 and (bits & LETTER or _LEET_LETTERS[points[i]])
             if sign and not inside and zone[i] == PLAIN:
