@@ -183,7 +183,10 @@ def _questions(points, properties, i, start, stop):  # type: ignore[no-untyped-d
         return 0
     groups, long = 1, run
     end = k
-    while k + 1 < stop and points[k] == 32 and points[k + 1] == 63:
+    limit = min(
+        stop, i + 200
+    )  # far enough to tell, and no further: "?? ?? ?? …" must not take quadratic time
+    while k + 1 < limit and points[k] == 32 and points[k + 1] == 63:
         k += 1
         first = k
         while k < stop and points[k] == 63:
@@ -244,11 +247,12 @@ def _broken_emoji(points, properties, i, start, stop):  # type: ignore[no-untype
     if bits & SKIN_TONE:
         return i == start or not properties[i - 1] & (EMOJI | VARIATION)
     if bits & REGIONAL:
+        if i + 1 < stop and properties[i + 1] & REGIONAL:
+            return False  # only the last of an odd run is without its half
         k = i
         while k > start and properties[k - 1] & REGIONAL:
             k -= 1
-        # Only the last of an odd run is without its half.
-        return (i - k) % 2 == 0 and not (i + 1 < stop and properties[i + 1] & REGIONAL)
+        return (i - k) % 2 == 0
     return False
 
 

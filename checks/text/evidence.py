@@ -31,14 +31,18 @@ def excerpt(text: bytes, plan: TextPlan, label: str, width: int = 120) -> str | 
     hit = _hit(message, plan, label)
     if hit is None:
         return None
-    pieces = shown("".join(map(chr, message.points.points)))
+    # No more than can be shown is looked at: a message may have millions of characters.
+    count = len(message.points.points)
+    first, last = max(0, hit[0] - 4 * width), min(count, hit[0] + 4 * width)
+    points, properties = message.points.points[first:last], message.points.properties[first:last]
+    hit = hit[0] - first, min(hit[1], last) - first
+    pieces = shown("".join(map(chr, points)))
     if label == "whole_word_homoglyph":
         for place in range(*hit):
-            if message.points.properties[place] & CONFUSABLE:
-                pieces[place] = named(chr(message.points.points[place]))
-    return _cut(
-        [" " if piece in "\n\t" else piece for piece in pieces], message.points.properties, hit, width
-    )
+            if properties[place] & CONFUSABLE:
+                pieces[place] = named(chr(points[place]))
+    pieces = [" " if piece in "\n\t" else piece for piece in pieces]
+    return _cut(pieces, properties, hit, width, (first > 0, last < count))
 
 
 def _hit(message: Read, plan: TextPlan, label: str) -> tuple[int, int] | None:
@@ -88,8 +92,17 @@ def _first_run(marked: npt.NDArray[np.bool_]) -> tuple[int, int] | None:
     return int(places[0]), int(places[gaps[0]] if len(gaps) else places[-1]) + 1
 
 
-def _cut(pieces: list[str], properties: npt.NDArray[np.uint32], hit: tuple[int, int], width: int) -> str:
-    """Grow from the hit to both sides, a cluster at a time, while the result stays within `width`."""
+def _cut(
+    pieces: list[str],
+    properties: npt.NDArray[np.uint32],
+    hit: tuple[int, int],
+    width: int,
+    more: tuple[bool, bool],
+) -> str:
+    """Grow from the hit to both sides, a cluster at a time, while the result stays within `width`.
+
+    `more` says whether there is text before and behind the pieces.
+    """
     starts = [k for k in range(len(pieces)) if k == 0 or not _clings(properties, k)] + [len(pieces)]
     clusters = ["".join(pieces[a:b]) for a, b in pairwise(starts)]
     first = max(k for k, start in enumerate(starts[:-1]) if start <= hit[0])
@@ -109,7 +122,8 @@ def _cut(pieces: list[str], properties: npt.NDArray[np.uint32], hit: tuple[int, 
             room -= len(clusters[last])
             last += 1
     body = "".join(clusters[first:last])
-    return (ELLIPSIS if first > 0 else "") + body + (ELLIPSIS if last < len(clusters) else "")
+    before, behind = first > 0 or more[0], last < len(clusters) or more[1]
+    return (ELLIPSIS if before else "") + body + (ELLIPSIS if behind else "")
 
 
 def _clings(properties: npt.NDArray[np.uint32], place: int) -> bool:

@@ -106,7 +106,11 @@ def count(
 def _joiner_belongs(points, properties, i, start, stop):  # type: ignore[no-untyped-def]
     """Whether a joiner stands beside a letter whose script needs it, or inside an emoji."""
     k = i - 1
-    while k > start and properties[k] & (STACKING | VARIATION | JOINER) and not properties[k] & NEEDS_JOINER:
+    while (
+        k > max(start, i - 8)
+        and properties[k] & (STACKING | VARIATION | JOINER)
+        and not properties[k] & NEEDS_JOINER
+    ):
         k -= 1
     wanted = NEEDS_JOINER | EMOJI | SKIN_TONE | TAG
     if k >= start and (properties[k] & wanted or 0x2190 <= points[k] <= 0x2BFF):
@@ -267,7 +271,7 @@ def _spaced(points, properties, starts, ends, t, stop, lower, vocabulary):  # ty
     separator = points[ends[t]]
     state = WORD_SEED
     k = t
-    while k < stop and ends[k] - starts[k] == 1:
+    while k < min(stop, t + 40) and ends[k] - starts[k] == 1:
         if k > t and not (starts[k] == ends[k - 1] + 1 and points[ends[k - 1]] == separator):
             break
         c = points[starts[k]]

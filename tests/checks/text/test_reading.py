@@ -124,6 +124,14 @@ def test_hostile_messages_are_read(message: str | bytes | None) -> None:
     assert len(read(message)) == 1
 
 
+@pytest.mark.parametrize(
+    "pattern", ["?? ", "a ", "\u200d", "\U0001f1e9", "a1b ", "&", "\u0301", "Ã", "a@", "http://"]
+)
+def test_long_messages_take_time_in_proportion(pattern: str) -> None:
+    # 400,000 characters: a step that looks back over all of them would not end within the time limit of a test.
+    assert read(pattern * (400_000 // len(pattern))).chars[0] >= 399_990
+
+
 @given(st.lists(st.binary(max_size=60), max_size=8))
 @settings(max_examples=150, deadline=None)
 def test_any_bytes_are_read(messages: list[bytes]) -> None:
