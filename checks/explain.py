@@ -23,23 +23,23 @@ Words = Callable[[Series], str]
 
 # What a rate counts, as the subject of "… went from 1 % to 3 % of messages".
 _RATE: dict[str, Words] = {
-    "encoding_rate": lambda s: f"messages with {s.term.replace('_', ' ')} in `{s.column}`",
-    "evasion_rate": lambda s: f"messages with {s.term.replace('_', ' ')} in `{s.column}`",
-    "language_share": lambda s: f"messages in {s.term} in `{s.column}`",
-    "mixed_rate": lambda s: f"messages that mix languages in `{s.column}`",
-    "pair_rate": lambda s: f"messages that mix {s.term.replace('+', ' and ')} in `{s.column}`",
-    "new_pair_rate": lambda s: f"messages that mix languages never seen together before in `{s.column}`",
-    "unknown_word_rate": lambda s: f"messages with a word the reference does not know in `{s.column}`",
-    "duplicate_text_rate": lambda s: f"repeated messages in `{s.column}`",
+    "encoding_rate": lambda s: f"messages with {s.term.replace('_', ' ')} in {s.column}",
+    "evasion_rate": lambda s: f"messages with {s.term.replace('_', ' ')} in {s.column}",
+    "language_share": lambda s: f"messages in {s.term} in {s.column}",
+    "mixed_rate": lambda s: f"messages that mix languages in {s.column}",
+    "pair_rate": lambda s: f"messages that mix {s.term.replace('+', ' and ')} in {s.column}",
+    "new_pair_rate": lambda s: f"messages that mix languages never seen together before in {s.column}",
+    "unknown_word_rate": lambda s: f"messages with a word the reference does not know in {s.column}",
+    "duplicate_text_rate": lambda s: f"repeated messages in {s.column}",
     "duplicate_id_rate": lambda _: "records that came twice",
-    "class_share": lambda s: f"answers “{s.term}” in `{s.column}`",
+    "class_share": lambda s: f"answers “{s.term}” in {s.column}",
     "segment_share": lambda s: f"records of {s.segment}",
-    "unseen_rate": lambda s: f"values of `{s.column}` that the reference does not know",
-    "null_rate": lambda s: f"missing values of `{s.column}`",
-    "type_failure_rate": lambda s: f"values of `{s.column}` of the wrong type",
-    "non_finite_rate": lambda s: f"values of `{s.column}` that are no finite number",
-    "out_of_range_rate": lambda s: f"values of `{s.column}` outside its declared range",
-    "slo_miss_rate": lambda s: f"requests over the objective of `{s.column}`",
+    "unseen_rate": lambda s: f"values of {s.column} that the reference does not know",
+    "null_rate": lambda s: f"missing values of {s.column}",
+    "type_failure_rate": lambda s: f"values of {s.column} of the wrong type",
+    "non_finite_rate": lambda s: f"values of {s.column} that are no finite number",
+    "out_of_range_rate": lambda s: f"values of {s.column} outside its declared range",
+    "slo_miss_rate": lambda s: f"requests over the objective of {s.column}",
 }
 
 
@@ -66,7 +66,7 @@ def sentences(
 
 def _what(finding: Finding, baseline: Baseline, terms: Sequence[str]) -> str:
     if not finding.named:
-        said = _capital("; ".join(dict.fromkeys(one.message for one in finding.hard)))
+        said = "; ".join(dict.fromkeys(one.message for one in finding.hard))  # may begin with a column
         return said if said.endswith(".") else said + "."
     lead = finding.named[0]
     said = _moved(lead, baseline.series[lead.series])
@@ -76,7 +76,7 @@ def _what(finding: Finding, baseline: Baseline, terms: Sequence[str]) -> str:
     if others:
         names = ", ".join(_subject(one) for one in others[:_OTHERS_NAMED])
         rest = len(others) - _OTHERS_NAMED
-        said += f"; so did {names}" + (f" and {rest} more" if rest > 0 else "")
+        said += f"; also moved: {names}" + (f" and {rest} more" if rest > 0 else "")
     if finding.hard:
         said += "; besides, " + "; ".join(one.message for one in finding.hard)
     return _capital(said) + "."
@@ -100,10 +100,10 @@ def _subject(series: Series) -> str:
         return f"records{part}"
     if series.kind == "rate":
         words = _RATE.get(series.metric)
-        return (words(series) if words else f"`{series.name}`") + part
+        return (words(series) if words else f"{series.name}") + part
     if series.kind == "mean":
-        return f"the mean {term}`{series.column}`{part}"
-    return f"the distribution of {term}`{series.column}`{part}"
+        return f"the mean {term}{series.column}{part}"
+    return f"the distribution of {term}{series.column}{part}"
 
 
 def _how_big(finding: Finding, baseline: Baseline) -> str:

@@ -132,10 +132,9 @@ class Findings:
     def _examples(self, window: Window, finding: Finding, terms: Sequence[str]) -> Iterator[Example]:
         rows = self._samples(window.start_us, window.start_us)
         seen: set[str] = set()
-        labels = [
-            *terms,
-            *(label for named in finding.named for label in [_label(self._baseline.series[named.series])]),
-        ]
+        # Of shares that move against each other the one that rose can be shown.
+        risen = [self._baseline.series[named.series] for named in finding.named if named.effect > 0]
+        labels = [*terms, *(_label(series) for series in risen)]
         for label in dict.fromkeys(label for label in labels if label):
             for row in rows:
                 if row.event_id in seen or not _shows(row, label, terms):

@@ -118,7 +118,7 @@ def test_a_change_that_is_everywhere_has_no_segment(learnt: tuple[Plan, Profile,
 
 def test_a_finding_of_breaks_alone_has_no_segments(learnt: tuple[Plan, Profile, Baseline]) -> None:
     plan, reference, baseline = learnt
-    hard = Break("quality", "null_rate", "age", "*", 1.0, 0.0, "`age` is null in every record")
+    hard = Break("quality", "null_rate", "age", "*", 1.0, 0.0, "age is null in every record")
     assert (
         segments(reference, reference, plan, baseline, Finding("quality", True, False, 0, (hard,), ())) == ()
     )
@@ -160,7 +160,7 @@ def told(
 def test_three_sentences_of_a_rate(baseline: Baseline) -> None:
     share = Share("client=web", 0.8, 0.2)
     what, size, where = told(baseline, 1, value=0.032, expected=0.001, effect=0.031, shares=(share,))
-    assert what == "Messages with mojibake in `text` went from 0.1 % to 3.2 %."
+    assert what == "Messages with mojibake in text went from 0.1 % to 3.2 %."
     assert size.startswith(
         "That is 3.1 points above normal, 32 times the usual share; the evidence since then is 25 where"
     )
@@ -181,10 +181,10 @@ def test_volumes_means_and_distributions_are_told_in_their_own_units(baseline: B
     from_nothing = told(baseline, 0, value=370.0, expected=0.3, effect=1_232.0)
     assert from_nothing[1].startswith("Normally hardly any come at that time of the week;")
     shifted = told(baseline, 3, value=11.0, expected=10.0, effect=0.5)
-    assert shifted[0] == "The mean `age` went from 10 to 11."
+    assert shifted[0] == "The mean age went from 10 to 11."
     assert shifted[1].startswith("That is 0.5 standard deviations of single values above normal;")
     moved = told(baseline, 4, value=0.06, expected=0.02, effect=0.04)
-    assert moved[0] == "The distribution of `age` moved."
+    assert moved[0] == "The distribution of age moved."
     assert moved[1].startswith("It is 3.0 times as far from normal as windows of this size usually are;")
 
 
@@ -206,15 +206,15 @@ def test_other_series_are_named_and_then_counted(baseline: Baseline) -> None:
     named = tuple(Named(s, 30.0 - s, 0.2, 0.1, 0.1, 4.0, MONDAY_US) for s in (2, 1, 3, 4, 0))
     said = sentences(Finding("inputs", True, False, MONDAY_US, (), named), (), baseline, "UTC")[0]
     assert said.startswith(
-        "Answers “toxic” in `decision` went from 10 % to 20 %; so did messages with mojibake"
+        "Answers “toxic” in decision went from 10 % to 20 %; also moved: messages with mojibake"
     )
     assert said.endswith("and 1 more.")
 
 
 def test_a_break_says_its_message(baseline: Baseline) -> None:
-    hard = Break("quality", "null_rate", "age", "*", 1.0, 0.0, "`age` is null in every record")
+    hard = Break("quality", "null_rate", "age", "*", 1.0, 0.0, "age is null in every record")
     what, size, _ = sentences(Finding("quality", True, False, MONDAY_US, (hard,), ()), (), baseline, "UTC")
-    assert what == "`age` is null in every record."
+    assert what == "age is null in every record."
     assert "one window is enough" in size
 
 
