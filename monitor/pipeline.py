@@ -26,7 +26,7 @@ from monitor.progress import Progress, silent
 from monitor.reading import Reader, ReadReport
 from monitor.settings import Settings
 from monitor.sources import open_source
-from monitor.store import models, plans, runs, windows
+from monitor.store import models, plans, runs, samples, windows
 from monitor.store.engine import Store
 from monitor.store.runs import Kind, Run
 from monitor.watched import Watched
@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 # A source whose newest record is older than this is history, and is judged as of its own end.
 HISTORY_US = 7 * 86_400_000_000
+# Old samples that one pass drops at most, in slices of 5,000: the next pass goes on.
+_SLICES = 20
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ class Pipeline:
                 judged, opened = self._work(progress)
             finally:
                 self._evaluate().close()
+            self._forget(until_us)
         notes += [f"could not read {failed}" for failed in report.failed]
         return PassReport(
             report.records, report.duplicates, report.quarantined, judged, opened, newest_us, tuple(notes)
@@ -301,6 +304,17 @@ class Pipeline:
                 )
                 with self._store.write() as conn:
                     jobs.fail(conn, run, f"{type(error).__name__}: {error}", self._clock.now_us())
+
+    def _forget(self, until_us: int) -> None:
+        """Drop sampled records that are older than the contract keeps them, a slice per transaction.
+
+        Their age counts from the time that was judged: history is not forgotten for being history.
+        """
+        before_us = until_us - self.watched.contract.window.keep_us
+        for _ in range(_SLICES):
+            with self._store.write() as conn:
+                if not samples.forget(conn, self.watched.id, before_us):
+                    return
 
     def _claim(self, *kinds: Kind) -> Run | None:
         lease_seconds = self._settings.lease_seconds

@@ -154,12 +154,8 @@ def test_a_record_that_comes_twice_counts_once(store_url: str, tmp_path: Path) -
     app.store.close()
 
 
-def _shift(row: stream.Record, moment: float) -> stream.Record:
-    return dict(row, label="complaint") if stream.at(row) >= stream.day(moment) else row
-
-
 def test_a_real_shift_opens_one_alert_and_says_what_moved(store_url: str, tmp_path: Path) -> None:
-    rows = [_shift(row, 15) for row in stream.records()]
+    rows = stream.shifted(stream.records(), stream.day(15))
     stream.write(tmp_path / "orders.csv", rows)
     app = open_app(store_url)
     run(app, tmp_path)
@@ -251,3 +247,18 @@ def test_a_killed_reading_is_taken_up_again_without_counting_twice(
     assert sum(window.records for window in found) == len(rows)
     assert sum(window.duplicates for window in found) == 0
     other.store.close()
+
+
+def test_samples_are_kept_for_as_long_as_the_contract_says(store_url: str, tmp_path: Path) -> None:
+    rows = stream.records()
+    stream.write(tmp_path / "orders.csv", rows)
+    app = open_app(store_url)
+    path = stream.contract(tmp_path)
+    path.write_text(path.read_text().replace("keep: 90d", "keep: 5d"))
+    watched = app.register(load(path), author="test")
+    app.one_pass(watched)
+    with app.store.read() as conn:
+        kept = listing.samples(conn, watched.id, limit=10_000).rows
+    assert min(row["window_start_us"] for row in kept) == us(12)
+    assert max(row["window_start_us"] for row in kept) == us(16.75)
+    app.store.close()
