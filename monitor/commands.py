@@ -144,7 +144,10 @@ def show_status(database: str | None, *, as_json: bool) -> None:
                     f"{kind} {state}": count
                     for (kind, state), count in sorted(runs.counts(conn, row["id"]).items())
                 },
-                "set_aside": quarantine.counts(conn, row["id"]),
+                "set_aside": {
+                    f"{reason} of {column}" if column else reason: count
+                    for (reason, column), count in quarantine.counts(conn, row["id"]).items()
+                },
             }
             for row in listing.models(conn)
         ]

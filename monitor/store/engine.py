@@ -90,7 +90,10 @@ class Store:
         self._reader.dispose()
 
     def upgrade(self, revision: str = "head") -> None:
-        """Bring the tables to a revision, in one transaction; processes that start together take turns."""
+        """Bring the tables to a revision, in one transaction; processes that start together take turns.
+
+        Raises UsageError for a revision that this code does not have, named or found in the tables.
+        """
         from alembic import command
 
         with self._migrating() as config:
@@ -128,12 +131,20 @@ class Store:
 
     @contextmanager
     def _migrating(self) -> Iterator[Config]:
+        from alembic.util import CommandError
+
         with self.write() as conn:
             if self.dialect == "postgresql":
                 conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
             config = _config()
             config.attributes["connection"] = conn
-            yield config
+            try:
+                yield config
+            except CommandError as error:
+                # A misspelt revision, or tables that a newer version of this code has made.
+                raise UsageError(
+                    f"{self.shown}: {error}; this code knows revisions up to {self.head()}"
+                ) from error
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

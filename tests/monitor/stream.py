@@ -30,19 +30,19 @@ columns:
   label: {{role: prediction, kind: category}}
   score: {{role: score, range: [0, 1]}}
 window: {{every: 6h, lateness: 0m, horizon: 2d, sample: 200, keep: 90d}}
-reference: {{from: 2026-06-01, to: 2026-06-14}}
+reference: {{from: {first}, to: {last}}}
 """
 
 Record = dict[str, str]
 Spoil = Callable[[Record, datetime], Record]
 
 
-def records(days: int = 17, per_window: int = 60, seed: int = 3) -> list[Record]:
+def records(days: float = 17, per_window: int = 60, seed: int = 3, start: datetime = START) -> list[Record]:
     """The same records for the same arguments, in order of time."""
     generator = random.Random(seed)
-    made = []
-    for window in range(days * 4):
-        begin = START + timedelta(hours=6 * window)
+    made: list[Record] = []
+    for window in range(round(days * 4)):
+        begin = start + timedelta(hours=6 * window)
         for moment in sorted(generator.random() for _ in range(per_window + generator.randrange(-8, 9))):
             score = generator.betavariate(2, 5)
             made.append(
@@ -76,8 +76,14 @@ def write(path: Path, rows: Iterable[Record], columns: Iterable[str] = COLUMNS) 
         writer.writerows(rows)
 
 
-def contract(folder: Path, path: str = "orders*.csv") -> Path:
-    """Write the contract beside the records."""
+def shifted(rows: Iterable[Record], since: datetime) -> list[Record]:
+    """The same records, but from a time on everybody complains: the predictions move and nothing else."""
+    return [dict(row, label="complaint") if at(row) >= since else row for row in rows]
+
+
+def contract(folder: Path, path: str = "orders*.csv", *, start: datetime = START, more: str = "") -> Path:
+    """Write the contract beside the records: the first 14 days are the reference. `more` is YAML that follows."""
+    first, last = start.date(), (start + timedelta(days=13)).date()
     target = folder / "contract.yaml"
-    target.write_text(CONTRACT.format(path=path), encoding="utf-8")
+    target.write_text(CONTRACT.format(path=path, first=first, last=last) + more, encoding="utf-8")
     return target
