@@ -105,8 +105,18 @@ def _models(conn: Connection) -> Rows:
 
 
 def _lag(conn: Connection, now_us: int) -> Rows:
-    w, m = t.windows, t.models
-    late = and_(w.c.model_id == m.c.id, w.c.state.in_(["open", "measured"]), w.c.end_us <= now_us)
+    w, m, learnt = t.windows, t.models, t.windows.alias("learnt")
+    # What was read of the time before the reference, and while there is none, waits for no judgement.
+    reference = select(func.max(learnt.c.end_us)).where(
+        learnt.c.model_id == m.c.id, learnt.c.state == "reference"
+    )
+    late = and_(
+        w.c.model_id == m.c.id,
+        w.c.state.in_(["open", "measured"]),
+        w.c.end_us <= now_us,
+        w.c.start_us >= func.coalesce(reference.scalar_subquery(), 0),
+        m.c.state != "learning",
+    )
     query = select(m.c.name, func.min(w.c.end_us)).select_from(m).outerjoin(w, late)
     rows = conn.execute(query.group_by(m.c.name).order_by(m.c.name))
     return [((name,), 0.0 if end is None else (now_us - end) / MICRO) for name, end in rows]

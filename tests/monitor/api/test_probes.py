@@ -11,7 +11,7 @@ from monitor.api.metrics import State
 from monitor.clock import SimulatedClock
 from monitor.store import tables as t
 from monitor.store.engine import Store
-from tests.monitor.seeded import LAST, NOW, Seeded, seed
+from tests.monitor.seeded import FIRST, LAST, NOW, Seeded, seed
 from tests.monitor.served import Client, client_of
 
 
@@ -99,6 +99,24 @@ def test_a_window_that_waits_and_a_message_that_waits_age(store: Store) -> None:
     }
     assert found["driftglass_window_lag_seconds"][("toxicity",)] == 90
     assert found["driftglass_outbox_oldest_pending_seconds"][()] == (clock.now_us() - NOW) / 1e6
+
+
+def test_what_lies_before_the_reference_waits_for_nothing(store: Store) -> None:
+    keys = seed(store)
+    hour = 3_600_000_000
+    before = {
+        "model_id": keys.toxicity,
+        "start_us": FIRST - 2 * hour,
+        "end_us": FIRST - hour,
+        "state": "open",
+    }
+    learnt = {**before, "start_us": FIRST - hour, "end_us": FIRST, "state": "reference"}
+    with store.write() as conn:
+        conn.execute(insert(t.windows), [before, learnt, {**before, "model_id": keys.learning}])
+    (lag,) = [
+        m for m in State(store, SimulatedClock(NOW)).collect() if m.name == "driftglass_window_lag_seconds"
+    ]
+    assert {sample.value for sample in lag.samples} == {0}
 
 
 def test_the_number_of_series_is_capped_and_says_so(light: tuple[Store, Seeded]) -> None:
