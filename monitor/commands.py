@@ -15,7 +15,7 @@ from monitor.app import App
 from monitor.clock import SystemClock
 from monitor.contract import load
 from monitor.contract.values import moment
-from monitor.errors import ContractError, NotFound, UsageError
+from monitor.errors import ContractError, DriftglassError, NotFound, UsageError
 from monitor.progress import on_terminal
 from monitor.settings import load_settings
 from monitor.store import alerts as alert_rows
@@ -68,20 +68,26 @@ def one_pass(
 ) -> list[str]:
     """One pass over every contract; prints the alerts. Returns the severities of the open episodes.
 
-    A contract that cannot be used does not stop the others: its problems are raised at the end.
+    A contract that cannot be used, or a model that cannot be read, does not stop the others: what was wrong is told,
+    and raised at the end.
     """
     settings = load_settings()
     if database is not None:
         settings = settings.model_copy(update={"database_url": database})
     until_us = None if as_of in ("auto", "now", "data") else time_us(as_of, "--as-of")
     usable, problems = _load_all(contracts)
+    failed: list[DriftglassError] = []
     app = App.open(settings)
     with on_terminal() as progress:
         for loaded in usable:
             watched = app.register(loaded, author="cli")
             at_newest = {"auto": None, "data": True}.get(as_of, False)
-            report = app.one_pass(watched, until_us=until_us, at_newest=at_newest, progress=progress)
-            _tell(watched.name, report)
+            try:
+                report = app.one_pass(watched, until_us=until_us, at_newest=at_newest, progress=progress)
+            except DriftglassError as error:
+                failed.append(error)
+            else:
+                _tell(watched.name, report)
     if deliver:
         app.deliver()
     names = {loaded.contract.model for loaded in usable}
@@ -97,6 +103,10 @@ def one_pass(
     app.store.close()
     if problems:
         raise ContractError(problems)
+    for other in failed[1:]:
+        print(f"driftglass: {other}", file=sys.stderr)  # noqa: T201 - as `main` tells the first
+    if failed:
+        raise failed[0]
     return [row["severity"] for row in episodes if row["closed_us"] is None]
 
 

@@ -7,11 +7,12 @@ is done in a child process, so that this one stays small and answers while it is
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
 from monitor.app import App
-from monitor.errors import UsageError
+from monitor.errors import DependencyUnavailable, UsageError
 from monitor.settings import load_settings
 
 log = logging.getLogger(__name__)
@@ -20,7 +21,11 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def serve(contracts: Sequence[Path], database: str | None, host: str | None, port: int | None) -> None:
-    """Run until interrupted. Raises UsageError for an address that others could reach: there are no keys yet."""
+    """Run until interrupted (SIGINT or SIGTERM).
+
+    Raises UsageError for an address that others could reach: there are no keys yet. DependencyUnavailable if the
+    port cannot be had.
+    """
     import uvicorn
 
     from monitor.api import create_app
@@ -30,35 +35,43 @@ def serve(contracts: Sequence[Path], database: str | None, host: str | None, por
     from monitor.worker import Worker
 
     settings = load_settings()
-    if database is not None:
-        settings = settings.model_copy(update={"database_url": database})
-    address = host or settings.host
-    if address not in LOOPBACK:
+    given = {"database_url": database, "host": host, "port": port}
+    settings = settings.model_copy(update={name: value for name, value in given.items() if value is not None})
+    if settings.host not in LOOPBACK:
         raise UsageError(
-            f"{address} can be reached by others, and the API asks nobody who they are: bind 127.0.0.1 and put a "
+            f"{settings.host} can be reached by others, and the API asks nobody who they are: bind 127.0.0.1 and put a "
             "proxy that does in front of it"
         )
     configure_logging(settings.log_level, json=settings.log_format == "json")
     app = App.open(settings)
     for loaded in [load(path) for path in contracts]:
         app.register(loaded, author="serve")
-    worker = Worker(settings.database_url)
+    worker = Worker(settings)
     scheduler = Scheduler(
         {
             "work": (settings.tick_seconds, worker.work),
             "deliver": (min(settings.tick_seconds, 5.0), app.deliver),
         }
     )
+    server = uvicorn.Config(
+        create_app(app.store, app.clock, ticking=scheduler.stuck),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        server_header=False,
+    )
+    # uvicorn raises the signal that stopped it once more when it is done; the default of SIGTERM would end this
+    # process there, before its child.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     scheduler.start()
     try:
-        server = uvicorn.Config(
-            create_app(app.store, app.clock, ticking=scheduler.stuck),
-            host=address,
-            port=port or settings.port,
-            log_config=None,
-            server_header=False,
-        )
         uvicorn.Server(server).run()
+    except KeyboardInterrupt:
+        log.info("stopping")
+    except SystemExit as error:  # uvicorn's word for an address that it cannot bind
+        raise DependencyUnavailable(
+            f"cannot listen on {settings.host}:{settings.port}; another process may have that port: try --port"
+        ) from error
     finally:
         worker.stop()
         scheduler.stop()

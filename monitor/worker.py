@@ -18,9 +18,13 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from monitor.errors import DependencyUnavailable
+from monitor.errors import DependencyUnavailable, DriftglassError
+from monitor.settings import Settings
+
+if TYPE_CHECKING:
+    from monitor.app import App
 
 log = logging.getLogger(__name__)
 
@@ -31,15 +35,21 @@ RECYCLE_ABOVE_MB = 1_500.0
 class Worker:
     """The parent's side: a child that is started when first needed and replaced when it is old, big or broken."""
 
-    def __init__(self, database: str) -> None:
-        self._database = database
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._child: subprocess.Popen[str] | None = None
         self._passes = 0
         self._lock = threading.Lock()
+        self._stopped = False
 
     def work(self) -> dict[str, Any]:
-        """Have one pass done. Raises DependencyUnavailable if the child died or could not do it."""
+        """Have one pass done. Raises DependencyUnavailable if the child died or could not do all of it.
+
+        After `stop` nothing is done any more.
+        """
         with self._lock:
+            if self._stopped:
+                return {"ok": True, "judged": 0}
             child = self._child or self._start()
             try:
                 assert child.stdin is not None
@@ -52,7 +62,7 @@ class Worker:
                 raise DependencyUnavailable(
                     f"the working process is gone ({error}); a new one follows"
                 ) from error
-            if not line:
+            if not line.endswith("\n"):
                 code = child.wait()
                 self._discard()
                 raise DependencyUnavailable(f"the working process ended with {code}; a new one follows")
@@ -65,20 +75,23 @@ class Worker:
             return answer
 
     def stop(self) -> None:
-        """End the child, if there is one."""
-        # Not under the lock: a pass may be under way, and ending the child is how it is interrupted.
-        child = self._child
-        if child is not None and child.poll() is None:
-            child.send_signal(signal.SIGTERM)
-            try:
-                child.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+        """End the child, if there is one, whatever it is doing."""
+        self._stopped = True
+        # A pass under way holds the lock; ending the child is how it is interrupted.
+        while not self._lock.acquire(timeout=0.1):
+            child = self._child
+            if child is not None and child.poll() is None:
+                child.terminate()
+        try:
+            self._discard()
+        finally:
+            self._lock.release()
 
     def _start(self) -> subprocess.Popen[str]:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        environment["DRIFTGLASS_DATABASE_URL"] = self._database
+        # What the command line said wins over the environment, in the child as in the parent.
+        environment["DRIFTGLASS_DATABASE_URL"] = self._settings.database_url
+        environment["DRIFTGLASS_PUBLIC_URL"] = self._settings.base_url
         self._child = subprocess.Popen(
             [sys.executable, "-m", "monitor.worker"],
             stdin=subprocess.PIPE,
@@ -109,6 +122,8 @@ def main() -> None:
     # What a library prints must not reach the pipe that carries the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    # Ctrl-C is for the parent, which ends this process in its own time.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     from monitor.app import App
     from monitor.settings import load_settings
@@ -120,15 +135,26 @@ def main() -> None:
     for line in sys.stdin:
         if line.strip() != "pass":
             continue
-        try:
-            judged = sum(app.one_pass(watched).judged for watched in app.watched())
-            answer: dict[str, Any] = {"ok": True, "judged": judged}
-        except Exception as error:  # the edge of the job: reported to the parent, which counts it
-            log.exception("a pass failed")
-            answer = {"ok": False, "error": f"{type(error).__name__}: {error}"}
+        answer = _pass(app)
         answer["rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
+
+
+def _pass(app: App) -> dict[str, Any]:
+    """One pass over every model; one that cannot be read does not keep the others waiting."""
+    judged, failed = 0, []
+    try:
+        for watched in app.watched():
+            try:
+                judged += app.one_pass(watched).judged
+            except Exception as error:  # the edge of the job: told to the parent, which counts it
+                log.exception("a pass over %s failed", watched.name)
+                failed.append(f"{watched.name}: {type(error).__name__}: {error}")
+    except DriftglassError as error:
+        log.exception("a pass failed")
+        failed.append(f"{type(error).__name__}: {error}")
+    return {"ok": not failed, "judged": judged, "error": "; ".join(failed)}
 
 
 if __name__ == "__main__":

@@ -59,6 +59,12 @@ def records(days: float = 17, per_window: int = 60, seed: int = 3, start: dateti
     return made
 
 
+def recent(now: datetime) -> tuple[datetime, float]:
+    """Start and days of a stream of more than two weeks that ends with the last window closed at `now`."""
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return today - timedelta(days=17), 17 + now.hour // 6 / 4
+
+
 def day(number: float) -> datetime:
     """Midnight of the stream's day `number`, from 0."""
     return START + timedelta(days=number)

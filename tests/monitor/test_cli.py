@@ -246,6 +246,16 @@ def test_a_bad_contract_does_not_stop_a_good_one(cli: Cli, quiet: Path) -> None:
     assert "no alerts" in done.out
 
 
+def test_a_model_that_cannot_be_read_does_not_stop_the_others(cli: Cli, quiet: Path) -> None:
+    lost = quiet.with_name("lost.yaml")
+    text = quiet.read_text("utf-8").replace("model: orders", "model: lost")
+    lost.write_text(text.replace("orders*.csv", "nothing*.csv"), "utf-8")
+    done = cli("run", "-c", lost, "-c", quiet, "-d", store_beside(quiet), "--as-of", "data")
+    assert done.code == 2
+    assert done.err.count("lost: the reference holds no usable record") == 1
+    assert "12 windows judged" in done.err
+
+
 def test_records_that_cannot_be_used_are_counted_and_named(cli: Cli, tmp_path: Path) -> None:
     rows = stream.records()
     rows[-1] = dict(rows[-1], at="not a time")
