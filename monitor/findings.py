@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from checks import explain
@@ -25,6 +25,8 @@ MAX_EXAMPLES = 5
 # Terms and segments are told from so many windows up to the judged one: one alone holds too few of a rare thing.
 _LOOK_BACK = 12
 _LEAST_DOCUMENTS = 8
+# Labels for messages of two languages: of any two, and of two that the reference never mixed.
+_ANY_PAIR, _NEW_PAIR = "any pair", "new pair"
 _PLACEHOLDER = re.compile(r"⟨\w+⟩")
 
 
@@ -131,15 +133,16 @@ class Findings:
 
     def _examples(self, window: Window, finding: Finding, terms: Sequence[str]) -> Iterator[Example]:
         rows = self._samples(window.start_us, window.start_us)
+        pairs = {pair for facts in self._plan.text_facts.values() for pair in facts.pairs}
         seen: set[str] = set()
         # Of shares that move against each other the one that rose can be shown.
         risen = [self._baseline.series[named.series] for named in finding.named if named.effect > 0]
         labels = [*terms, *(_label(series) for series in risen)]
         for label in dict.fromkeys(label for label in labels if label):
             for row in rows:
-                if row.event_id in seen or not _shows(row, label, terms):
+                if row.event_id in seen or not _shows(row, label, terms, pairs):
                     continue
-                concrete = _pair(row) if label == "+" else label
+                concrete = _pair(row) if label in (_ANY_PAIR, _NEW_PAIR) else label
                 excerpt = self._excerpt(row, concrete)
                 if excerpt is not None:
                     seen.add(row.event_id)
@@ -169,18 +172,16 @@ def _label(series: Series) -> str | None:
     """What an example of this series would show; None for series that no single record shows."""
     if series.metric in ("encoding_rate", "evasion_rate", "pair_rate", "language_share", "class_share"):
         return series.term
-    if series.metric in ("new_pair_rate", "mixed_rate"):
-        return "+"
-    return None
+    return {"mixed_rate": _ANY_PAIR, "new_pair_rate": _NEW_PAIR}.get(series.metric)
 
 
-def _shows(row: Sample, label: str, terms: Sequence[str]) -> bool:
+def _shows(row: Sample, label: str, terms: Sequence[str], known_pairs: Collection[str]) -> bool:
     """Whether the record's flags say that it shows the label (terms are looked for in the text itself)."""
     if label in terms:
         return row.text is not None and label.casefold() in row.text.casefold()
     flags = row.flags
-    if label == "+":
-        return bool(flags.get("second"))
+    if label in (_ANY_PAIR, _NEW_PAIR):
+        return bool(flags.get("second")) and (label == _ANY_PAIR or _pair(row) not in known_pairs)
     if "+" in label:
         return _pair(row) == label
     return label in (

@@ -20,7 +20,7 @@ from checks.text.flags import TOKEN_CAPITAL
 from checks.text.kernels import frozen, kernel
 from checks.text.profiles import STEPS, WIDTH
 
-VERSION = "1"
+VERSION = "2"
 # In steps of the n-gram scores (29 to the nat).
 ADVANTAGE = int(1.0 * STEPS)  # what a word must be better by in the second language before it counts for it
 SWITCH = int(3.0 * STEPS)  # cost of a switch point
@@ -306,19 +306,17 @@ def _tag(  # type: ignore[no-untyped-def]
     counts,
     tags,
 ):
-    per_group, names = np.zeros(GROUPS, np.int64), np.zeros(GROUPS, np.int64)
+    per_group = np.zeros(GROUPS, np.int64)
     total = np.zeros(WIDTH, np.int32)
     stamps = np.full(len(rows), -1, np.int32)
     places, words, fresh, back, path = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
     for message in range(len(offsets) - 1):
         first, last = offsets[message], offsets[message + 1]
         per_group[:] = 0
-        names[:] = 0
         for t in range(first, last):
             group = GROUP_OF_SCRIPT[scripts[t]]
             if ids[t] >= 0 and group >= 0:
                 per_group[group] += 1
-                names[group] += 1 if kinds[t] & TOKEN_CAPITAL else 0
         group = np.argmax(per_group)
         if per_group[group] == 0:
             continue
@@ -336,8 +334,10 @@ def _tag(  # type: ignore[no-untyped-def]
             main = UND_COLUMN
         per_group[group] = 0
         extra = np.argmax(per_group)
-        # Names and brands in another script do not make a mixture: two plain words do, or four capitalised ones.
-        foreign = 2 * per_group[extra] - names[extra] >= 4 and per_group[extra] > path[:n].sum()
+        # Names, brands and one word said again in another script do not make a mixture: two plain words do, or
+        # four capitalised ones.
+        different = _different(ids, scripts, kinds, first, last, extra, message, stamps)
+        foreign = different >= 4 and per_group[extra] > path[:n].sum()
         for k in range(n):
             tags[places[k]] = other if path[k] and not foreign else main
         if foreign:
@@ -348,6 +348,17 @@ def _tag(  # type: ignore[no-untyped-def]
             for k in range(n):
                 tags[places[k]] = other
         language[message], second[message] = _count(tags[first:last], main, other, counts[message])
+
+
+@kernel
+def _different(ids, scripts, kinds, first, last, group, message, stamps):  # type: ignore[no-untyped-def]
+    """Twice the different words of a group of scripts, a capitalised one counting half."""
+    total = 0
+    for t in range(first, last):
+        if ids[t] >= 0 and GROUP_OF_SCRIPT[scripts[t]] == group and stamps[ids[t]] != message:
+            stamps[ids[t]] = message
+            total += 1 if kinds[t] & TOKEN_CAPITAL else 2
+    return total
 
 
 @kernel

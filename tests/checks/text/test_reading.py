@@ -157,3 +157,12 @@ def test_a_message_is_no_witness_for_its_own_words() -> None:
     messages = ("the parcel came late", "the parcel was broken", "a parcel of the parcel")
     found = annotate(large(*messages), learn(large(*messages)))
     assert found.unknown_words.tolist() == [2, 2, 2]
+
+
+def test_one_foreign_word_said_again_is_no_mixture() -> None:
+    plan = learn(large("هل يمكن تغيير عنوان التسليم إلى مكتبي", "where is my parcel today"), ("ar", "en"))
+    one, two = annotate(
+        large("هل يمكن تغيير عنوان التسليم glimzo glimzo", "هل يمكن تغيير عنوان التسليم where is my parcel"),
+        plan,
+    ).mixed.tolist()
+    assert (one, two) == (False, True)
