@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         for problem in error.problems:
             typer.echo(problem, err=True)
         count = len(error.problems)
-        typer.echo(f"{count} problem{'s' if count != 1 else ''}; nothing was changed", err=True)
+        typer.echo(f"{count} problem{'s' if count != 1 else ''}", err=True)
         sys.exit(EXIT_USAGE)
     except DependencyUnavailable as error:
         typer.echo(f"driftglass: {error}", err=True)

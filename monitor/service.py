@@ -43,8 +43,9 @@ def serve(contracts: Sequence[Path], database: str | None, host: str | None, por
             "proxy that does in front of it"
         )
     configure_logging(settings.log_level, json=settings.log_format == "json")
+    checked = [load(path) for path in contracts]
     app = App.open(settings)
-    for loaded in [load(path) for path in contracts]:
+    for loaded in checked:
         app.register(loaded, author="serve")
     worker = Worker(settings)
     scheduler = Scheduler(

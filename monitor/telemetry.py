@@ -89,6 +89,11 @@ class TextFormatter(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
+# Libraries that say more than anybody asked: a line per migration step, two per tick (and a warning at each tick
+# that finds the one before at work, as is meant), and the address of every request, which may hold a secret.
+_QUIETER = {"alembic": logging.WARNING, "apscheduler": logging.ERROR, "httpx": logging.WARNING}
+
+
 def configure_logging(level: str = "info", json: bool = False, stream: TextIO | None = None) -> None:
     """Send every log line to `stream` (standard error by default), replacing what was configured before.
 
@@ -103,6 +108,8 @@ def configure_logging(level: str = "info", json: bool = False, stream: TextIO | 
     for old in root.handlers[:]:
         root.removeHandler(old)
     root.addHandler(handler)
+    for name, least in _QUIETER.items():
+        logging.getLogger(name).setLevel(max(least, root.level))
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers.clear()

@@ -20,6 +20,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from monitor import jobs, telemetry
 from monitor.errors import DependencyUnavailable, DriftglassError
 from monitor.settings import Settings
 
@@ -30,6 +31,11 @@ log = logging.getLogger(__name__)
 
 RECYCLE_AFTER_PASSES = 500
 RECYCLE_ABOVE_MB = 1_500.0
+
+# Counted in the child, where nobody scrapes: each answer tells what its pass added, and the parent exports it.
+_COUNTERS = {"leases_lost": jobs.LEASES_LOST, "stale_commits_refused": jobs.STALE_COMMITS}
+
+NOTHING = {"ok": True, "judged": 0}
 
 
 class Worker:
@@ -45,11 +51,11 @@ class Worker:
     def work(self) -> dict[str, Any]:
         """Have one pass done. Raises DependencyUnavailable if the child died or could not do all of it.
 
-        After `stop` nothing is done any more.
+        Once stopped, it does nothing, and a pass that was interrupted so is no failure.
         """
         with self._lock:
             if self._stopped:
-                return {"ok": True, "judged": 0}
+                return dict(NOTHING)
             child = self._child or self._start()
             try:
                 assert child.stdin is not None
@@ -65,8 +71,12 @@ class Worker:
             if not line.endswith("\n"):
                 code = child.wait()
                 self._discard()
+                if self._stopped:
+                    return dict(NOTHING)
                 raise DependencyUnavailable(f"the working process ended with {code}; a new one follows")
             answer: dict[str, Any] = json.loads(line)
+            for name, count in answer.get("counted", {}).items():
+                _COUNTERS[name].inc(count)
             self._passes += 1
             if self._passes >= RECYCLE_AFTER_PASSES or answer.get("rss_mb", 0.0) > RECYCLE_ABOVE_MB:
                 self._discard()
@@ -135,10 +145,18 @@ def main() -> None:
     for line in sys.stdin:
         if line.strip() != "pass":
             continue
+        before = _counted()
         answer = _pass(app)
+        answer["counted"] = {name: count - before[name] for name, count in _counted().items()}
         answer["rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
+
+
+def _counted() -> dict[str, float]:
+    return {
+        name: telemetry.REGISTRY.get_sample_value(f"driftglass_{name}_total") or 0.0 for name in _COUNTERS
+    }
 
 
 def _pass(app: App) -> dict[str, Any]:

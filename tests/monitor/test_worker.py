@@ -9,19 +9,22 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+from sqlalchemy import update
 
+from monitor import telemetry
 from monitor import worker as module
 from monitor.app import App
 from monitor.clock import SystemClock
 from monitor.contract import load
 from monitor.errors import DependencyUnavailable
 from monitor.settings import Settings
-from monitor.store import measurements, models, windows
+from monitor.store import measurements, models, runs, tables, windows
 from monitor.store.engine import Store
-from monitor.worker import Worker
+from monitor.worker import NOTHING, Worker
 from tests.monitor import stream
 
 START, DAYS = stream.recent(datetime.now(UTC))
@@ -182,16 +185,27 @@ def test_a_model_that_cannot_be_read_does_not_keep_the_others_waiting(
     assert len(found) == JUDGED
 
 
+def test_what_the_child_counts_is_exported_by_the_parent(worker: Worker, settings: Settings) -> None:
+    def lost() -> float:
+        return telemetry.REGISTRY.get_sample_value("driftglass_leases_lost_total") or 0.0
+
+    worker.work()
+    before = lost()
+    store = Store(settings.database_url)
+    with store.write() as conn:
+        reading = runs.latest(conn, models.get(conn, "orders").id, "read")
+        assert reading is not None
+        died = {"state": "running", "lease_until_us": 0}
+        conn.execute(update(tables.runs).where(tables.runs.c.id == reading.id).values(died))
+    store.close()
+    assert worker.work()["counted"] == {"leases_lost": 1, "stale_commits_refused": 0}
+    worker.work()
+    assert lost() == before + 1
+
+
 def test_stopping_interrupts_a_pass_and_nothing_starts_again(worker: Worker) -> None:
-    refused: list[str] = []
-
-    def work() -> None:
-        try:
-            worker.work()
-        except DependencyUnavailable as error:
-            refused.append(str(error))
-
-    thread = threading.Thread(target=work)
+    answers: list[dict[str, Any]] = []
+    thread = threading.Thread(target=lambda: answers.append(worker.work()))
     thread.start()
     until(lambda: worker._child is not None)
     child = pid(worker)
@@ -199,7 +213,7 @@ def test_stopping_interrupts_a_pass_and_nothing_starts_again(worker: Worker) -> 
     worker.stop()
     thread.join()
     assert time.monotonic() - began < 5
-    assert len(refused) == 1
+    assert answers == [NOTHING]  # interrupted on purpose: no failure to count
     assert not psutil.pid_exists(child)
-    assert worker.work() == {"ok": True, "judged": 0}
+    assert worker.work() == NOTHING
     assert worker._child is None
