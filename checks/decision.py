@@ -351,7 +351,18 @@ def _named(
                 since_us=int(state.since_us[s, i]),
             )
         )
-    return tuple(sorted(out, key=lambda one: (-one.weight, one.series)))
+    return _whole_first(sorted(out, key=lambda one: (-one.weight, one.series)), baseline)
+
+
+def _whole_first(named: list[Named], baseline: Baseline) -> tuple[Named, ...]:
+    """Where all traffic moved as the leading segment did, all traffic leads: the segment is a part of it."""
+    if named:
+        lead = baseline.series[named[0].series]
+        whole = replace(lead, segment=ALL)
+        for place, one in enumerate(named):
+            if baseline.series[one.series] == whole:
+                return (one, *named[:place], *named[place + 1 :])
+    return tuple(named)
 
 
 def _no_records(baseline: Baseline, scores: Scores, obs: Observations) -> list[Break]:

@@ -89,7 +89,8 @@ def grown(before: Attributes, now: Attributes) -> Attributes:
     return Attributes(
         moved=now.moved + tuple(m for m in before.moved if m.series not in seen),
         segments=now.segments or before.segments,
-        sentences=now.sentences or before.sentences,
+        # A break says of every window that it began there: the first to say so was right.
+        sentences=now.sentences if now.moved or not before.sentences else before.sentences,
         hard=now.hard + tuple(message for message in before.hard if _what_broke(message) not in broken),
     )
 

@@ -186,6 +186,19 @@ def test_a_loss_of_volume_fires_volume_alone(baseline: Baseline) -> None:
     assert named.value < named.expected
 
 
+def test_all_traffic_leads_where_it_moved_as_its_largest_part_did() -> None:
+    made = Made(8 * WEEK)
+    parts = [made.volume(60.0), made.volume(60.0, "client=ios")]
+    learnt = fit(made.done(), HOURLY)
+    obs = made.done().rows(slice(0, 12))
+    for s, before in enumerate(parts):
+        obs.x[:, s] = obs.n[:, s] = np.round(before[:12] * (0.6 if s == 0 else 0.4))
+    _, judged = run(learnt, obs)
+    named = of(judged[-1], "volume").named
+    assert named[1].weight > named[0].weight, "the segment shows more evidence"
+    assert [learnt.series[one.series].segment for one in named] == ["*", "client=ios"]
+
+
 def test_windows_are_judged_one_at_a_time(baseline: Baseline) -> None:
     obs = ordinary(2)
     with pytest.raises(ValueError, match="one window"):
