@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from checks import explain
 from checks.baseline import Baseline
@@ -80,7 +81,7 @@ class Findings:
             ),
             hard=tuple(f"{broken.metric}({broken.column}): {broken.message}" for broken in finding.hard),
         )
-        examples = tuple(self._examples(window, finding, terms))[:MAX_EXAMPLES]
+        examples = tuple(islice(self._examples(window, finding, terms), MAX_EXAMPLES))
         return FamilyFinding(finding.family, True, finding.clean, since_us, attributes, examples)
 
     def _moved(self, window: Window, named: Named) -> Moved:
