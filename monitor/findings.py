@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -138,16 +138,12 @@ class Findings:
         seen: set[str] = set()
         # Of shares that move against each other the one that rose can be shown.
         risen = [self._baseline.series[named.series] for named in finding.named if named.effect > 0]
-        labels = [*terms, *(_label(series) for series in risen)]
-        for label in dict.fromkeys(label for label in labels if label):
-            for row in rows:
-                if row.event_id in seen or not _shows(row, label, terms, pairs):
-                    continue
-                concrete = _pair(row) if label in (_ANY_PAIR, _NEW_PAIR) else label
-                excerpt = self._excerpt(row, concrete)
-                if excerpt is not None:
-                    seen.add(row.event_id)
-                    yield Example(row.event_id, concrete, excerpt)
+        labels = [label for label in (*terms, *(_label(series) for series in risen)) if label]
+        # One label must not take every place.
+        each = -(-MAX_EXAMPLES // len(set(labels))) if labels else 0
+        for label in dict.fromkeys(labels):
+            fitting = (row for row in rows if _shows(row, label, terms, pairs))
+            yield from islice(self._shown(fitting, label, seen), each)
         for broken in finding.hard:
             for row in rows[:MAX_EXAMPLES]:
                 if broken.column in row.features and row.event_id not in seen:
@@ -155,6 +151,17 @@ class Findings:
                     yield Example(
                         row.event_id, broken.column, f"{broken.column} = {row.features[broken.column]}"
                     )
+
+    def _shown(self, rows: Iterable[Sample], label: str, seen: set[str]) -> Iterator[Example]:
+        """An example of every row whose text shows the label, and that was not `seen` for another one."""
+        for row in rows:
+            if row.event_id in seen:
+                continue
+            concrete = _pair(row) if label in (_ANY_PAIR, _NEW_PAIR) else label
+            excerpt = self._excerpt(row, concrete)
+            if excerpt is not None:
+                seen.add(row.event_id)
+                yield Example(row.event_id, concrete, excerpt)
 
     def _excerpt(self, row: Sample, label: str) -> str | None:
         if row.text is None or not self._plan.text:
