@@ -355,12 +355,13 @@ def _named(
 
 
 def _whole_first(named: list[Named], baseline: Baseline) -> tuple[Named, ...]:
-    """Where all traffic moved as the leading segment did, all traffic leads: the segment is a part of it."""
+    """Where all traffic moved about as much as the leading segment, it leads: the segment is a part of it. One that
+    moved twice as far carries the change and leads itself."""
     if named:
         lead = baseline.series[named[0].series]
         whole = replace(lead, segment=ALL)
         for place, one in enumerate(named):
-            if baseline.series[one.series] == whole:
+            if baseline.series[one.series] == whole and abs(named[0].effect) < 2 * abs(one.effect):
                 return (one, *named[:place], *named[place + 1 :])
     return tuple(named)
 

@@ -186,17 +186,24 @@ def test_a_loss_of_volume_fires_volume_alone(baseline: Baseline) -> None:
     assert named.value < named.expected
 
 
-def test_all_traffic_leads_where_it_moved_as_its_largest_part_did() -> None:
+@pytest.mark.parametrize(
+    ("all_traffic", "ios", "leads"), [(0.6, 0.4, ["*", "client=ios"]), (0.7, 0.1, ["client=ios", "*"])]
+)
+def test_all_traffic_leads_where_it_moved_as_its_largest_part_did(
+    all_traffic: float, ios: float, leads: list[str]
+) -> None:
     made = Made(8 * WEEK)
     parts = [made.volume(60.0), made.volume(60.0, "client=ios")]
     learnt = fit(made.done(), HOURLY)
     obs = made.done().rows(slice(0, 12))
-    for s, before in enumerate(parts):
-        obs.x[:, s] = obs.n[:, s] = np.round(before[:12] * (0.6 if s == 0 else 0.4))
+    for s, (before, left) in enumerate(zip(parts, (all_traffic, ios), strict=True)):
+        obs.x[:, s] = obs.n[:, s] = np.round(before[:12] * left)
     _, judged = run(learnt, obs)
     named = of(judged[-1], "volume").named
-    assert named[1].weight > named[0].weight, "the segment shows more evidence"
-    assert [learnt.series[one.series].segment for one in named] == ["*", "client=ios"]
+    assert [learnt.series[one.series].segment for one in named] == leads
+    assert max(named, key=lambda one: one.weight) == named[leads.index("client=ios")], (
+        "which shows more evidence"
+    )
 
 
 def test_windows_are_judged_one_at_a_time(baseline: Baseline) -> None:
