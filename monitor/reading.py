@@ -83,8 +83,10 @@ class Reader:
         now_us = self._clock.now_us()
         horizon_us = self._watched.contract.window.horizon_us
         with self._store.read() as conn:
-            closed = windows.between(conn, self._watched.id, now_us - horizon_us, now_us)
-        for window in closed:
+            recent = windows.between(conn, self._watched.id, now_us - horizon_us, now_us)
+        for window in recent:
+            if window.end_us > now_us:
+                continue  # still open: its rows stand after the cursor, and the next reading takes them
             found = source.count(window.start_us, window.end_us)
             if found is None:
                 return  # this source cannot say, for any window
