@@ -50,7 +50,9 @@ class Outcome:
     seconds: float
 
 
-def run_demo(folder: Path, *, seed: int, incidents: bool, database: str | None) -> Outcome:
+def run_demo(
+    folder: Path, *, seed: int, incidents: bool, database: str | None, alertmanager_url: str | None = None
+) -> Outcome:
     """Generate the stream, watch it, and print what was found. Writes only into `folder` (and `database`)."""
     from rich.console import Console
 
@@ -60,7 +62,7 @@ def run_demo(folder: Path, *, seed: int, incidents: bool, database: str | None) 
     url = database or f"sqlite:///{folder / DATABASE}"
     with on_terminal() as progress:
         truth = generate(folder / STREAM, seed=seed, incidents=incidents, progress=progress)
-        outcome = watch(folder / STREAM, truth, url, progress)
+        outcome = watch(folder / STREAM, truth, url, progress, alertmanager_url)
     out = Console()
     out.print(
         f"\n{truth.records:,} messages in {(truth.end_us - truth.start_us) // HOUR_US:,} hourly windows, "
@@ -99,15 +101,29 @@ def prepare(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def watch(stream: Path, truth: Truth, database: str, progress: Progress = silent) -> Outcome:
-    """Let a generated stream arrive hour by hour and run the main job after each."""
+def watch(
+    stream: Path,
+    truth: Truth,
+    database: str,
+    progress: Progress = silent,
+    alertmanager_url: str | None = None,
+) -> Outcome:
+    """Let a generated stream arrive hour by hour and run the main job after each.
+
+    Alerts also go to the Alertmanager at `alertmanager_url`, one of this machine, if it is given.
+    """
     started = time.monotonic()
     webhook_secret, retraining_secret = (encode_secret(secrets.token_bytes(32)) for _ in range(2))
     os.environ["DEMO_WEBHOOK_SECRET"] = webhook_secret
     os.environ["DEMO_RETRAINING_SECRET"] = retraining_secret
     clock = SimulatedClock(truth.reference_end_us)
     with Receiver(webhook_secret) as alerts, Receiver(retraining_secret, _start_training) as retraining:
-        contract = contract_text(truth, webhook_url=alerts.url, retraining_url=retraining.url)
+        contract = contract_text(
+            truth,
+            webhook_url=alerts.url,
+            retraining_url=retraining.url,
+            alertmanager_url=alertmanager_url,
+        )
         (stream / CONTRACT).write_text(contract, "utf-8")
         settings = load_settings().model_copy(update={"database_url": database})
         app = App.open(settings, clock)
