@@ -39,8 +39,12 @@ def test_growing_keeps_names_and_takes_the_newest_numbers() -> None:
 
 
 def test_a_break_that_goes_on_keeps_the_sentence_that_says_since_when() -> None:
-    first = Attributes(sentences=("It began at six.",), hard=("frozen(size): size is frozen: all 9 values are 2",))
-    later = Attributes(sentences=("It began at seven.",), hard=("frozen(size): size is frozen: all 8 values are 2",))
+    first = Attributes(
+        sentences=("It began at six.",), hard=("frozen(size): size is frozen: all 9 values are 2",)
+    )
+    later = Attributes(
+        sentences=("It began at seven.",), hard=("frozen(size): size is frozen: all 8 values are 2",)
+    )
     after = grown(first, later)
     assert after.sentences == ("It began at six.",)
     assert after.hard == later.hard, "the same break is named once, with its newest numbers"
