@@ -15,9 +15,9 @@ HOUR_US = 3_600_000_000
 class Incident:
     """A planted incident, in force in [start_us, end_us), whole hours.
 
-    families     that may answer for it, the one that should first description  one sentence for a person
-    term         what a finding about it should name: a client, a pair, a word, a column; "" if there is
-    nothing
+    families     that may answer for it, the one that should first
+    description  one sentence for a person
+    term         what a finding about it should name: a client, a pair, a word, a column; "" for nothing
     """
 
     name: str
