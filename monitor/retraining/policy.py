@@ -1,9 +1,9 @@
 """Whether an episode is a reason to retrain now: a pure function with a verdict for every guard it asked.
 
-    wait     not yet: the episode is young, or a guard that will pass by itself holds it; asked again next window
-    vetoed   no: the data is broken; recorded, and asked again, since a change may outlive a break it overlaps
-    ask      yes, once a person has approved
-    request  yes, now
+wait     not yet: the episode is young, or a guard that will pass by itself holds it; asked again next window
+vetoed   no: the data is broken; recorded, and asked again, since a change may outlive a break it overlaps
+ask      yes, once a person has approved
+request  yes, now
 """
 
 from __future__ import annotations

@@ -44,9 +44,7 @@ def of_window(conn: Connection, model_id: int, window_start_us: int) -> list[Sam
     return [_sample(row._mapping) for row in conn.execute(query)]
 
 
-def smallest_ranks(
-    conn: Connection, model_id: int, from_us: int, to_us: int, limit: int
-) -> list[Sample]:
+def smallest_ranks(conn: Connection, model_id: int, from_us: int, to_us: int, limit: int) -> list[Sample]:
     """The `limit` kept records of smallest rank of the windows in [from_us, to_us): the same ones every time."""
     query = (
         select(*(samples.c[name] for name in Sample.__slots__))
