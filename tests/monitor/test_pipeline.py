@@ -262,3 +262,29 @@ def test_samples_are_kept_for_as_long_as_the_contract_says(store_url: str, tmp_p
     assert min(row["window_start_us"] for row in kept) == us(12)
     assert max(row["window_start_us"] for row in kept) == us(16.75)
     app.store.close()
+
+
+def test_one_bad_column_of_25_still_gives_24_results(
+    new_database: Callable[..., str], tmp_path: Path
+) -> None:
+    names = [f"x{number:02d}" for number in range(25)]
+    generator = random.Random(2)
+    rows = [dict(row, **{name: f"{generator.gauss(0, 1):.4f}" for name in names}) for row in stream.records()]
+    spoilt = [dict(row, x07="broken") if stream.at(row) >= stream.day(16) else row for row in rows]
+    text = stream.CONTRACT.format(path="wide.csv", first="2026-06-01", last="2026-06-14")
+    declared = "".join(f"  {name}: {{role: feature, kind: number}}\n" for name in names)
+    text = text.replace("window:", declared + "window:", 1)
+    found = []
+    for name, chosen in (("good", rows), ("bad", spoilt)):
+        folder = tmp_path / name
+        folder.mkdir()
+        stream.write(folder / "wide.csv", chosen, (*stream.COLUMNS, *names))
+        (folder / "contract.yaml").write_text(text, encoding="utf-8")
+        app = open_app(new_database("sqlite"))
+        report = app.one_pass(app.register(load(folder / "contract.yaml"), author="test"))
+        assert report.judged == 12
+        found.append(exported(app).splitlines())
+        assert families(app) == (set() if name == "good" else {"schema", "quality"})
+        app.store.close()
+    differing = {line.split(",")[2] for line, other in zip(*found, strict=True) if line != other}
+    assert differing == {"x07"}
