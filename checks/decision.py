@@ -165,7 +165,8 @@ class Named:
 class Finding:
     """What a window says of a family.
 
-    firing     a series is above threshold and floor and the window is not clean, or there is a hard break
+    firing     a series that the window has data of is above threshold and floor and the window is not clean,
+               or there is a hard break
     clean      the window looks normal: nothing fired since the last reset, or what did shows nothing now.
                Neither firing nor clean: no data, or too little to tell
     since_us   when the evidence left zero (the window itself for a hard break), None if nothing fired
@@ -321,7 +322,7 @@ def _finding(
     judged = fired[usable[fired]]
     leader = judged[np.argmax(state.gained[judged].max(axis=1))] if len(judged) else None
     clean = not broken and leader is not None and bool(quiet[leader]) and not loud[judged].any()
-    above = bool(firing[fired].any())
+    above = bool(firing[judged].any())  # held evidence says nothing of a window without data
     since = min((one.since_us for one in named), default=at)
     return Finding(family, bool(broken) or (above and not clean), clean, since, broken, named)
 

@@ -91,6 +91,22 @@ def test_a_quiet_hour_of_few_messages_does_not_end_a_change(baseline: Baseline) 
     assert not found.clean
 
 
+def test_windows_without_data_neither_go_on_with_a_change_nor_end_it(baseline: Baseline) -> None:
+    obs = with_mojibake(0.05, 5, 30)
+    empty = slice(30, 34)
+    for part in (obs.n, obs.x, obs.xx):
+        part[empty] = 0
+    obs.bins[AGE_SHAPE][empty] = 0
+    _, judged = run(baseline, obs)
+    told = [of(one, "encoding") for one in judged]
+    assert told[29].firing
+    assert [(one.firing, one.clean) for one in told[empty]] == [(False, False)] * 4
+    assert [[named.series for named in one.named] for one in told[empty]] == [[MOJIBAKE]] * 4
+    clean = [w for w in range(34, 72) if told[w].clean]
+    assert clean[2] <= 34 + 5
+    assert not any(one.firing for one in told[clean[0] :])
+
+
 def test_one_wild_window_never_fires(baseline: Baseline) -> None:
     obs = ordinary(48, seed=3)
     obs.x[20, MOJIBAKE] = obs.n[20, MOJIBAKE]
