@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from monitor.contract.guess import Found, Times, columns, identity_column, roles_of, time_column
 from monitor.contract.model import FilesSource
@@ -21,6 +21,7 @@ from monitor.errors import UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from sqlalchemy.engine import URL
 
 _HOUR_US = 3_600_000_000
 _WINDOWS_US = (_HOUR_US, 6 * _HOUR_US, 24 * _HOUR_US)
@@ -35,8 +36,10 @@ def infer(target: str, relative_to: Path | None = None) -> str:
     accepts the text. Raises UsageError or SourceError where there is nothing to look at, or no column that
     holds times.
     """
-    if re.match(r"(sqlite|postgresql)(\+\w+)?://", target):
+    if re.match(r"(sqlite|postgresql|postgres)(\+\w+)?://", target):
         return _of_table(target)
+    if other := re.match(r"(mysql|mariadb|mssql|oracle)(?=(\+\w+)?://)", target):
+        raise UsageError(f"{other[0]} is not read; use a sqlite or postgresql address, or files")
     from monitor.sources.files import Files
 
     remote = "://" in target
@@ -48,20 +51,34 @@ def infer(target: str, relative_to: Path | None = None) -> str:
 
 
 def _of_table(target: str) -> str:
-    from sqlalchemy.engine import make_url
-
     from monitor.sources.sql import look
 
-    address, _, name = target.partition("#")
-    url = make_url(address)
-    name = name or str(url.query.get("table", ""))
-    url = url.difference_update_query(["table"])
+    url, name = _address(target)
     first = look(url, name)
     tables = [first.table]
     times = time_column(columns(tables), tables)
     if times is not None:
         tables.append(look(url, name, newest_by=times.name).table)
     return _contract(tables, first.rows, _sql_lines(url, name), name.rpartition(".")[2], key=first.key)
+
+
+def _address(target: str) -> tuple[URL, str]:
+    """The database and the table of `sqlite:///x.db#table`; no error shows the target, it may hold a password."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    address, _, name = target.rpartition("#") if "#" in target else (target, "", "")
+    try:
+        url = make_url(re.sub(r"^postgres://", "postgresql://", address))
+    except (ArgumentError, ValueError):
+        url = None
+    if url is None or "@" in name + (url.database or "") or "#" in address:
+        raise UsageError(
+            "this is no database address: write postgresql://user:password@host:port/name#table, "
+            "with @, :, / and # of a password as %40, %3A, %2F and %23"
+        ) from None
+    name = name or str(url.query.get("table", ""))
+    return url.difference_update_query(["table"]), name
 
 
 def _contract(
@@ -195,10 +212,12 @@ def _window_lines(times: Times, rows: int) -> list[str]:
     return lines
 
 
-def _sql_lines(url: Any, name: str) -> list[str]:
-    shown = url.render_as_string(hide_password=False)
+def _sql_lines(url: URL, name: str) -> list[str]:
+    secret = url.password is not None or "password" in url.query
     line = (
-        "env:SOURCE_URL   # export SOURCE_URL with the database's address" if url.password else _scalar(shown)
+        "env:SOURCE_URL   # export SOURCE_URL with the database's address: a password does not belong here"
+        if secret
+        else _scalar(url.render_as_string())
     )
     return ["  type: sql", f"  url: {line}", f"  table: {_scalar(name)}"]
 

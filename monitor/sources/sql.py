@@ -284,7 +284,10 @@ def look(url: URL, name: str, newest_by: str | None = None) -> Look:
 
     Raises SourceError for a table that is not there, and names those that are.
     """
-    source = SqlSource(url=url.render_as_string(hide_password=False), table=name or "-", id="-", time="-")
+    # Not validated: a contract may hold no password, and what refuses one would show it.
+    source = SqlSource.model_construct(
+        url=url.render_as_string(hide_password=False), table=name or "-", id="-", time="-"
+    )
     sql = Sql(source, Path.cwd(), UTC, {})
     with sql.connect() as connection:
         known = inspect(connection)
@@ -292,7 +295,8 @@ def look(url: URL, name: str, newest_by: str | None = None) -> Look:
         names = [*known.get_table_names(schema or None), *known.get_view_names(schema or None)]
         if bare not in names:
             raise SourceError(
-                f"name a table: {url.render_as_string()}#TABLE; there are {', '.join(names) or 'none'}"
+                f"name a table: {url.set(query={}).render_as_string()}#TABLE; "
+                f"there are {', '.join(names) or 'none'}"
             )
         origin = table(bare, schema=schema or None)
         every = select(text("*")).select_from(origin)

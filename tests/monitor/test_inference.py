@@ -181,3 +181,47 @@ def test_real_messages_need_hardly_an_edit() -> None:
     assert made.window.every_us == 6 * 3_600_000_000
     assert made.reference is not None
     assert (str(made.reference.start), str(made.reference.end)) == ("2015-02-17", "2015-02-20")
+
+
+def test_a_table_behind_a_password_is_read_and_the_password_shown_nowhere(
+    new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = new_database("postgresql", migrated=False)
+    address = plain.replace("postgres@", "postgres:s3cret@")
+    engine = create_engine(plain.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        connection.execute(
+            text("CREATE TABLE orders (id bigint PRIMARY KEY, sent_at timestamptz, body text)")
+        )
+        connection.execute(
+            text("INSERT INTO orders VALUES (:id, :at, :body)"),
+            [{"id": n, "at": row["sent_at"], "body": row["body"]} for n, row in enumerate(RECORDS[:300])],
+        )
+    engine.dispose()
+    written = infer(f"{address}#orders")
+    assert "s3cret" not in written
+    assert "url: env:SOURCE_URL" in written
+    monkeypatch.setenv("SOURCE_URL", address)
+    assert contract.parse(written).source.time == "sent_at"
+    with pytest.raises(SourceError, match="there are orders") as wrong:
+        infer(f"{address}#ordres")
+    assert "s3cret" not in str(wrong.value)
+    with pytest.raises(SourceError, match="there are orders") as wrong:
+        infer(f"{plain}?password=s3cret#ordres")
+    assert "s3cret" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://me:s3cret@db:port/name#t",  # a port that is no number
+        "postgresql://me:12#s3cret@db/name#t",  # characters of a password that cut the address elsewhere
+        "postgresql://me:12#s3cret@db/name",
+        "postgresql://me:@s3cret/x@db/name#t",
+        "mysql://me:s3cret@db/name#t",
+    ],
+)
+def test_an_address_that_is_none_is_refused_without_showing_it(address: str) -> None:
+    with pytest.raises(UsageError) as wrong:
+        infer(address)
+    assert "s3cret" not in str(wrong.value)
