@@ -50,7 +50,8 @@ def sentences(
     timezone: str,
     terms: Sequence[str] = (),
 ) -> tuple[str, str, str]:
-    """Three sentences from computed facts; `terms` are new words to show where the vocabulary moved.
+    """Three sentences from computed facts; `terms` are words that became more frequent, new or not,
+    to show where the vocabulary moved.
 
     A finding of hard breaks alone says their messages. Raises ValueError for a finding with neither.
     """
@@ -71,7 +72,7 @@ def _what(finding: Finding, baseline: Baseline, terms: Sequence[str]) -> str:
     lead = finding.named[0]
     said = _moved(lead, baseline.series[lead.series])
     if terms:
-        said += ", among the new words " + ", ".join(f"“{term}”" for term in terms)
+        said += ", told by the words " + ", ".join(f"“{term}”" for term in terms)
     others = [baseline.series[one.series] for one in finding.named[1:]]
     if others:
         names = ", ".join(_subject(one) for one in others[:_OTHERS_NAMED])

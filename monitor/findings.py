@@ -9,6 +9,7 @@ from itertools import islice
 
 from checks import explain
 from checks.baseline import Baseline
+from checks.breaks import Break
 from checks.decision import Finding, Judgement, Named
 from checks.plan import Plan
 from checks.profile import Profile
@@ -79,7 +80,7 @@ class Findings:
             sentences=explain.sentences(
                 finding, shares, self._baseline, self._watched.contract.timezone, terms
             ),
-            hard=tuple(f"{broken.metric}({broken.column}): {broken.message}" for broken in finding.hard),
+            hard=tuple(f"{break_name(broken)}: {broken.message}" for broken in finding.hard),
         )
         examples = tuple(islice(self._examples(window, finding, terms), MAX_EXAMPLES))
         return FamilyFinding(finding.family, True, finding.clean, since_us, attributes, examples)
@@ -104,7 +105,7 @@ class Findings:
     # ----- examples -----------------------------------------------------------------------------------------
 
     def _terms(self, window: Window, finding: Finding) -> tuple[str, ...]:
-        """The new terms behind a change of the vocabulary, the surest first."""
+        """The words that tell of a change of the vocabulary, the surest first."""
         if finding.family != "vocabulary" or not self._plan.text:
             return ()
         from checks.text import novel_terms
@@ -202,3 +203,8 @@ def _shows(row: Sample, label: str, terms: Sequence[str], known_pairs: Collectio
 
 def _pair(row: Sample) -> str:
     return "+".join(sorted((str(row.flags.get("language")), str(row.flags.get("second")))))
+
+
+def break_name(broken: Break) -> str:
+    """`metric(column)`; a break of the whole window, such as no records at all, has no column."""
+    return f"{broken.metric}({broken.column})" if broken.column else broken.metric

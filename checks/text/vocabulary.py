@@ -1,4 +1,4 @@
-"""Vocabulary: which words are known, and which terms a window uses that the reference did not."""
+"""Vocabulary: which words are known, and which terms a window uses more than the reference did."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from checks.text.plan import TextPlan
 
 KEEP_WORDS = 200_000
+
+# Of hundreds of words in a window half are a little more frequent than before; by this much hardly one is.
+SURE_Z = 3.0
 
 
 def hash_table(words: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -150,9 +153,9 @@ def novel_terms(
     Log-odds with an informative Dirichlet prior on document frequencies (Monroe, Colaresi and Quinn 2008, eq.
     16 and 22);
     the prior is the pooled frequency, weighted as much as the window itself. `weights` are 1 / inclusion
-    probability;
-    they are scaled to sum to the number of messages. Empty for a plan that
-    has learnt nothing, or without a term in `minimum_documents`.
+    probability; they are scaled to sum to the number of messages. A known word that became much more frequent
+    is a term as a new one is. Empty for a plan that has learnt nothing, or without a term in `minimum_documents`
+    that is `SURE_Z` above the reference.
     """
     if not window or plan.total == 0:
         return []
@@ -175,7 +178,8 @@ def novel_terms(
     before = np.zeros(len(words))
     before[known] = plan.documents[at[known]]
     z = _log_odds(weighted.astype(np.float64), float(len(window)), before, float(plan.total))
-    rank = [int(k) for k in np.lexsort((words, -z)) if seen[k] >= minimum_documents and z[k] > 0][:limit]
+    sure = (seen >= minimum_documents) & (z >= SURE_Z)
+    rank = [int(k) for k in np.lexsort((words, -z)) if sure[k]][:limit]
     example = sound[first][begin]
     return [
         Term(

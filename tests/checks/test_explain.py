@@ -188,8 +188,9 @@ def test_volumes_means_and_distributions_are_told_in_their_own_units(baseline: B
     assert moved[1].startswith("It is 3.0 times as far from normal as windows of this size usually are;")
 
 
-def test_new_words_are_shown(baseline: Baseline) -> None:
-    assert "“glimzo”" in told(baseline, 1, value=0.1, expected=0.02, effect=0.08, terms=("glimzo",))[0]
+def test_words_that_tell_of_a_change_are_shown(baseline: Baseline) -> None:
+    said = told(baseline, 1, value=0.1, expected=0.02, effect=0.08, terms=("glimzo", "cancelled"))[0]
+    assert said.endswith(", told by the words “glimzo”, “cancelled”.")
 
 
 def test_what_the_reference_lacks_is_said(baseline: Baseline) -> None:

@@ -73,15 +73,28 @@ def test_a_window_like_the_reference_has_no_sure_term() -> None:
         assert all(term.z < 4 for term in novel_terms(chatter(500, seed), PLAN))
 
 
+def test_common_words_are_no_terms_beside_a_new_one() -> None:
+    for seed in range(2, 6):
+        found = novel_terms(chatter(500, seed, "glimzo", 0.08), PLAN)
+        assert [term.term for term in found] == ["glimzo"]
+
+
+def test_a_known_word_that_became_much_more_frequent_is_a_term() -> None:
+    plan = learn(large(*chatter(2000, 1, "cancelled", 0.02)))
+    found = novel_terms(chatter(500, 2, "cancelled", 0.3), plan)
+    assert [term.term for term in found] == ["cancelled"]
+    assert found[0].documents > 3 * found[0].expected_documents > 0
+
+
 def test_a_rare_term_is_not_named() -> None:
-    window = [*chatter(500, 2), b"glimzo", b"glimzo glimzo"]
+    window = [*chatter(500, 2), *[b"glimzo"] * 8, b"glimzo glimzo"]
     assert "glimzo" not in [term.term for term in novel_terms(window, PLAN)]
-    assert "glimzo" in [term.term for term in novel_terms(window, PLAN, minimum_documents=2)]
+    assert "glimzo" in [term.term for term in novel_terms(window, PLAN, minimum_documents=9)]
 
 
 def test_weights_count() -> None:
     window = [b"parcel glimzo"] * 20 + [b"parcel frobly"] * 20
-    z = {term.term: term.z for term in novel_terms(window, PLAN, weights=[9.0] * 20 + [1.0] * 20)}
+    z = {term.term: term.z for term in novel_terms(window, PLAN, weights=[3.0] * 20 + [1.0] * 20)}
     assert z["glimzo"] > z["frobly"]
 
 
