@@ -35,7 +35,7 @@ Floats = npt.NDArray[np.float64]
 
 __all__ = ["Baseline", "Budget", "Calendar", "Facts", "Fitted", "Scores", "fit", "fit_with_null", "score"]
 
-# Without blocks nothing says how much windows vary, so this is assumed, and said (DESIGN §6.3).
+# Without blocks nothing says how much windows vary, so this is assumed, and findings say "provisionally".
 PROVISIONAL_RHO = 0.01
 PROVISIONAL_VOLUME_DISPERSION = 0.1
 

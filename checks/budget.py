@@ -20,7 +20,7 @@ from checks.seasons import Blocks
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
-# A part of the budget is kept for breaks that fire without a sequence (DESIGN §6.7).
+# A part of the budget is kept for hard breaks, which fire in one window without a sequence.
 HARD_LANE_SHARE = 0.1
 
 # Evidence below this is never an episode, however little the reference varied. It is above MAX_STEP: it takes

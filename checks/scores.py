@@ -1,6 +1,6 @@
 """From observations and a prediction to scores: how unusual each window is for each series.
 
-Two nulls (DESIGN §6): what sampling alone does at this n, with the over-dispersion of the reference; and what
+Two nulls: what sampling alone does at this n, with the over-dispersion of the reference; and what
 the reference windows themselves did when they were predicted without their block. The less surprised of the
 two is believed.
 """

@@ -11,7 +11,7 @@ from monitor.alerts.state import Severity
 # mix.
 BREAKS = ("schema", "volume", "encoding", "quality")
 DRIFTS = frozenset({"language", "vocabulary", "inputs", "predictions"})
-# A broken service is harm already done; drift alone never pages (DESIGN §6.9).
+# A broken service is harm already done; drift alone never pages: it may be the world that changed.
 PAGING = frozenset({*BREAKS, "service"})
 
 
