@@ -22,6 +22,7 @@ MAX_EXAMPLES = 5
 MAX_MOVED = 8
 MAX_SEGMENTS = 5
 EXCERPT_CHARS = 120
+MOST_TIMES = 1_000  # beyond it the factor is about how rare the normal is, and no longer about the change
 
 _TITLE: dict[Event, str] = {"opened": "changed", "updated": "got worse", "resolved": "is back to normal"}
 
@@ -205,6 +206,8 @@ def _number(value: float | None, metric: str) -> str:
         return "not measurable"
     # A rate or share is a part of all messages; everything else is in the column's own unit.
     if metric.endswith(("_rate", "_share")):
+        if 0 < value < 0.5e-5:
+            return "under 0.001%"  # rounded it would read as none at all
         return f"{value:.1%}" if value >= 0.001 or value == 0 else f"{value:.3%}"
     return f"{value:,.0f}" if metric == "volume" else f"{value:.4g}"
 
@@ -213,6 +216,8 @@ def _times(moved: Moved) -> str:
     if moved.value is None or moved.expected is None or moved.expected <= 0 or moved.value < 0:
         return ""
     ratio = moved.value / moved.expected
+    if ratio >= MOST_TIMES:
+        return f", more than {MOST_TIMES:,} times"
     # Between a half and twice a factor says less than the two numbers already do.
     return f", {ratio:.3g} times" if ratio >= 2 or ratio <= 0.5 else ""
 

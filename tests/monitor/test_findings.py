@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from checks.breaks import Break
 from checks.series import ALL, Series
 from monitor.alerts.attributes import Attributes
 from monitor.app import App
 from monitor.clock import SimulatedClock
 from monitor.contract import load
-from monitor.findings import MAX_EXAMPLES, _label, _shows
+from monitor.findings import MAX_EXAMPLES, _label, _shows, break_name
 from monitor.settings import Settings
 from monitor.store import alerts, listing
 from monitor.store.engine import Store
@@ -148,3 +149,8 @@ def test_any_pair_is_shown_by_a_mixed_record_and_a_new_one_only_by_a_new_pair() 
     mixed, plain = sample(language="en", second="de"), sample(language="en")
     assert [_shows(row, any_pair, (), {"de+en"}) for row in (mixed, plain)] == [True, False]
     assert [_shows(mixed, new_pair, (), known) for known in ({"de+en"}, {"de+es"})] == [False, True]
+
+
+def test_a_break_of_the_whole_window_is_named_without_a_column() -> None:
+    assert break_name(Break("volume", "volume", "", "*", 0.0, 40.0, "no records")) == "volume"
+    assert break_name(Break("quality", "frozen", "amount", "*", 1.0, 0.0, "frozen")) == "frozen(amount)"

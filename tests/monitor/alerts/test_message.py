@@ -113,6 +113,8 @@ def test_hard_breaks_come_first_in_the_summary() -> None:
     [
         ("volume", 1234.0, 2600.0, "s 1,234 (normal 2,600, 0.475 times)"),
         ("null_rate", 0.0, 0.02, "s 0.0% (normal 2.0%, 0 times)"),
+        ("null_rate", 0.01, 0.000004, "s 1.0% (normal under 0.001%, more than 1,000 times)"),
+        ("null_rate", 0.00995, 0.00001, "s 1.0% (normal 0.001%, 995 times)"),
         ("mean", -3.0, 2.0, "s -3 (normal 2)"),
         ("jsd", 0.0123, 0.01, "s 0.0123 (normal 0.01)"),
         ("jsd", None, None, "s not measurable"),
