@@ -33,7 +33,7 @@ from checks.window_null import Centre, Null, believed_z, centre_of, learn_null
 
 Floats = npt.NDArray[np.float64]
 
-__all__ = ["Baseline", "Budget", "Calendar", "Facts", "Fitted", "Scores", "fit", "fit_with_null", "score"]
+__all__ = ["Baseline", "Budget", "Calendar", "Fitted", "Scores", "fit", "fit_with_null", "score"]
 
 # Without blocks nothing says how much windows vary, so this is assumed, and findings say "provisionally".
 PROVISIONAL_RHO = 0.01

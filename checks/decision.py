@@ -129,7 +129,7 @@ class State:
             arrays[name] = full
         if offset != len(data):
             raise ValueError(f"encoded state is {len(data)} bytes long where its head says {offset}")
-        return cls(**arrays)  # type: ignore[arg-type]
+        return cls(**arrays)  # type: ignore[arg-type]  # one dict of several dtypes: _*_FIELDS say which
 
 
 _LANE_FIELDS = (
