@@ -130,8 +130,8 @@ def merge_frequencies(parts: Sequence[Frequencies], keep: int = KEEP_WORDS) -> F
 class Term:
     """A word that a window uses more than the reference did.
 
-    z is Monroe's log-odds in standard deviations; `documents` of the window hold it, `expected_documents`
-    would have.
+    z is the signed root of Dunning's log-likelihood ratio, in standard deviations; `documents` of the window hold
+    the term, `expected_documents` would have.
     """
 
     term: str
@@ -150,12 +150,12 @@ def novel_terms(
 ) -> list[Term]:
     """The terms that tell the window from the reference, the surest first.
 
-    Log-odds with an informative Dirichlet prior on document frequencies (Monroe, Colaresi and Quinn 2008, eq.
-    16 and 22);
-    the prior is the pooled frequency, weighted as much as the window itself. `weights` are 1 / inclusion
-    probability; they are scaled to sum to the number of messages. A known word that became much more frequent
-    is a term as a new one is. Empty for a plan that has learnt nothing, or without a term in `minimum_documents`
-    that is `SURE_Z` above the reference.
+    z is the signed root of the log-likelihood ratio of document frequencies (Dunning 1993). It is sure of ten
+    messages of a word that a large reference lacks, where log-odds over their standard deviation are not, having
+    next to nothing to estimate the reference's odds from. `weights` are 1 / inclusion probability; they are
+    scaled to sum to the number of messages. A known word that became much more frequent is a term as a new one
+    is. Empty for a plan that has learnt nothing, or without a term in `minimum_documents` that is `SURE_Z` above
+    the reference.
     """
     if not window or plan.total == 0:
         return []
@@ -177,7 +177,7 @@ def novel_terms(
     known[known] = plan.vocabulary[at[known]] == words[known]
     before = np.zeros(len(words))
     before[known] = plan.documents[at[known]]
-    z = _log_odds(weighted.astype(np.float64), float(len(window)), before, float(plan.total))
+    z = _deviance_z(weighted.astype(np.float64), float(len(window)), before, float(plan.total))
     sure = (seen >= minimum_documents) & (z >= SURE_Z)
     rank = [int(k) for k in np.lexsort((words, -z)) if sure[k]][:limit]
     example = sound[first][begin]
@@ -192,15 +192,18 @@ def novel_terms(
     ]
 
 
-def _log_odds(
+def _deviance_z(
     now: npt.NDArray[np.float64], now_total: float, before: npt.NDArray[np.float64], before_total: float
 ) -> npt.NDArray[np.float64]:
-    prior = now_total * (now + before) / (now_total + before_total)
-    # A term in every message has infinite odds; half a document short of that keeps them finite.
-    rest_now = np.maximum(now_total + now_total - now - prior, 0.5)
-    rest_before = np.maximum(before_total + now_total - before - prior, 0.5)
-    delta = np.log((now + prior) / rest_now) - np.log((before + prior) / rest_before)
-    return np.asarray(delta / np.sqrt(1.0 / (now + prior) + 1.0 / (before + prior)), np.float64)
+    pooled = (now + before) / (now_total + before_total)
+    log_ratio = np.zeros(len(now))
+    for count, total in ((now, now_total), (before, before_total)):
+        for part, expected in ((count, total * pooled), (total - count, total * (1 - pooled))):
+            # Nothing of what is hardly expected adds nothing; rounding may leave a rest just below zero.
+            held = part > 0
+            log_ratio[held] += part[held] * np.log(part[held] / expected[held])
+    side = np.sign(now / now_total - before / before_total)
+    return np.asarray(side * np.sqrt(2 * np.maximum(log_ratio, 0)), np.float64)
 
 
 def _spelling(points: npt.NDArray[np.uint32]) -> str:

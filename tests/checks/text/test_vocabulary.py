@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import log, sqrt
+
 import numpy as np
 import pytest
 
@@ -84,6 +87,23 @@ def test_a_known_word_that_became_much_more_frequent_is_a_term() -> None:
     found = novel_terms(chatter(500, 2, "cancelled", 0.3), plan)
     assert [term.term for term in found] == ["cancelled"]
     assert found[0].documents > 3 * found[0].expected_documents > 0
+
+
+@pytest.mark.parametrize("reference", [100, 2000, 100_000])
+def test_a_new_word_is_sure_however_large_the_reference(reference: int) -> None:
+    plan = replace(learn(large(*["the parcel came"] * 50, *["parcel came"] * 50)), total=reference)
+    plan = replace(plan, documents=plan.documents * (reference // 100))
+    window = [b"the parcel came"] * 52 + [b"parcel came"] * 38 + [b"parcel came glimzo"] * 10
+    found = novel_terms(window, plan)
+    assert [term.term for term in found] == ["glimzo"]
+
+
+def test_a_term_is_as_sure_as_its_likelihood_ratio() -> None:
+    plan = learn(large(*["parcel"] * 30, *["parcel late"] * 10))
+    (term,) = novel_terms([b"parcel"] * 5 + [b"parcel late"] * 15, plan)
+    # 15 of 20 and 10 of 40, where 25 of 60 were expected of both.
+    ratio = 15 * log(1.8) + 5 * log(3 / 7) + 10 * log(0.6) + 30 * log(9 / 7)
+    assert term.z == pytest.approx(sqrt(2 * ratio))
 
 
 def test_a_rare_term_is_not_named() -> None:
