@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from monitor.delivery import dispatch
 from monitor.delivery.channels.alertmanager import AlertmanagerChannel, address
 from monitor.delivery.channels.base import Channel
 from monitor.delivery.channels.webhook import WebhookChannel
+from monitor.errors import ContractError
 from monitor.progress import Progress, silent
 from monitor.settings import Settings
 from monitor.store import audit, contracts, models
@@ -25,6 +27,8 @@ from monitor.watched import Watched
 if TYPE_CHECKING:
     from monitor.pipeline import PassReport, Pipeline
 
+
+log = logging.getLogger(__name__)
 
 Spec = WebhookSpec | AlertmanagerSpec | RetrainingTarget
 
@@ -36,15 +40,16 @@ class App:
     store: Store
     clock: Clock
     settings: Settings
+    patient: bool = False  # a reading that failed waits for its turn; a person who asks is answered at once
     _pipelines: dict[int, Pipeline] = field(default_factory=dict)
-    _channels: dict[str, tuple[Spec, Channel]] = field(default_factory=dict)
+    _channels: dict[str, tuple[tuple[Spec, Path], Channel]] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, settings: Settings, clock: Clock | None = None) -> App:
+    def open(cls, settings: Settings, clock: Clock | None = None, *, patient: bool = False) -> App:
         """Open the store and bring its tables up to date. DependencyUnavailable if it cannot be reached."""
         store = Store(settings.database_url)
         store.upgrade()
-        return cls(store, clock or SystemClock(), settings)
+        return cls(store, clock or SystemClock(), settings, patient)
 
     def register(self, loaded: Loaded, *, author: str) -> Watched:
         """Keep a contract (a new version if its text is new) and watch its model from now on."""
@@ -68,10 +73,16 @@ class App:
         """Every model with the contract that counts now."""
         with self.store.read() as conn:
             current = [(model, contracts.current(conn, model.id)) for model in models.everyone(conn)]
-        return [
-            Watched(model.id, model.name, parse(version.body, f"{model.name}.yaml"), Path(version.base_path))
-            for model, version in current
-        ]
+        found = []
+        for model, version in current:
+            try:
+                contract = parse(version.body, f"{model.name}.yaml")
+            except ContractError as error:
+                # Saved by another release: this model waits, the others go on.
+                log.error("the contract of %s cannot be used by this version: %s", model.name, error)
+                continue
+            found.append(Watched(model.id, model.name, contract, Path(version.base_path)))
+        return found
 
     def pipeline(self, watched: Watched) -> Pipeline:
         """What passes over a model; the same one as long as its contract does not change."""
@@ -79,7 +90,9 @@ class App:
 
         known = self._pipelines.get(watched.id)
         if known is None or known.watched != watched:
-            known = Pipeline(self.store, self.clock, watched, self.channels(watched), self.settings)
+            known = Pipeline(
+                self.store, self.clock, watched, self.channels(watched), self.settings, patient=self.patient
+            )
             self._pipelines[watched.id] = known
         return known
 
@@ -103,20 +116,22 @@ class App:
         if contract.retraining is not None:
             wanted[channel_name(watched.name)] = contract.retraining.target
         for name, spec in wanted.items():
-            if name not in self._channels or self._channels[name][0] != spec:
-                self._channels[name] = (spec, self._channel(spec))
+            if name not in self._channels or self._channels[name][0] != (spec, watched.base_path):
+                self._channels[name] = ((spec, watched.base_path), self._channel(spec, watched.base_path))
         return {name: self._channels[name][1] for name in wanted}
 
-    def _channel(self, spec: Spec) -> Channel:
+    def _channel(self, spec: Spec, base_path: Path) -> Channel:
         from monitor.delivery.late import LatePoster, LateSigner
         from monitor.retraining.targets.webhook import RetrainingWebhook
 
         allow = (*spec.allow, *self.settings.allowed_addresses)
         if isinstance(spec, AlertmanagerSpec):
-            return AlertmanagerChannel(LatePoster(lambda: address(resolve_secret(spec.url)), allow))
+            return AlertmanagerChannel(
+                LatePoster(lambda: address(resolve_secret(spec.url, base_path)), allow)
+            )
         kind = RetrainingWebhook if isinstance(spec, RetrainingTarget) else WebhookChannel
-        poster = LatePoster(lambda: resolve_secret(spec.url), allow)
-        return kind(poster, LateSigner(lambda: resolve_secret(spec.secret)))
+        poster = LatePoster(lambda: resolve_secret(spec.url, base_path), allow)
+        return kind(poster, LateSigner(lambda: resolve_secret(spec.secret, base_path)))
 
     def deliver(self, limit: int = 100) -> dispatch.Counts:
         """Send what is due in the outbox of every model, and repeat what still fires to Alertmanager."""

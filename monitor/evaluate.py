@@ -98,8 +98,10 @@ class Evaluator:
 
     def observations(self, from_us: int, to_us: int) -> Observations:
         """What was counted in every window of [from_us, to_us), those without records among them."""
+        return self._observations(list(self._watched.grid.starts(from_us, to_us)), from_us, to_us)
+
+    def _observations(self, starts: list[int], from_us: int, to_us: int) -> Observations:
         found = dict(self._profiles(from_us, to_us))
-        starts = list(self._watched.grid.starts(from_us, to_us))
         nothing = empty(self._plan)
         return drift.observe([found.get(start, nothing) for start in starts], starts, self._plan)
 
@@ -244,10 +246,14 @@ class Evaluator:
         return drift.observe([profile], [start_us], self._plan)
 
     def _recent_before(self, start_us: int) -> Observations | None:
-        if self._recent is None:
-            # Not before the reference: where nothing was read nothing is known, and that is not a volume of zero.
+        before_us = self._watched.grid.window_start(start_us - 1)
+        if self._recent is None or not self._recent.holds(before_us):
+            # New, or another process judged the window before.
             first_us = max(start_us - RECENT_US, self._must_have_reference().baseline.facts.from_us)
-            self._recent = Recent(self.observations(first_us, start_us))
+            with self._store.read() as conn:
+                known = [one.start_us for one in windows.between(conn, self._watched.id, first_us, start_us)]
+            # A window that nobody was to watch is unknown, and that is not a volume of zero.
+            self._recent = Recent(self._observations(known, first_us, start_us))
         with self._store.read() as conn:
             rows = alert_rows.overlapping(conn, self._watched.id, get_args(Family), start_us - RECENT_US)
         return self._recent.before(start_us, [self._changed(row) for row in rows])

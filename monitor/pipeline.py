@@ -10,16 +10,18 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from sqlalchemy import Connection
 
 from checks import decision
 from checks.plan import Plan
 from monitor import jobs
 from monitor.clock import Clock
 from monitor.delivery.channels.base import Channel
-from monitor.errors import DependencyUnavailable, LeaseLost
+from monitor.errors import DependencyUnavailable, LeaseLost, UsageError
 from monitor.evaluate import Evaluator
 from monitor.learning import FIRST_RECORDS, learn, reference_source
 from monitor.progress import Progress, silent
@@ -71,8 +73,12 @@ class Pipeline:
         watched: Watched,
         channels: Mapping[str, Channel],
         settings: Settings,
+        *,
+        patient: bool = False,
     ) -> None:
         self.watched = watched
+        self._patient = patient
+        self._training: tuple[int, int] | None = None  # the span of a training file that was just read
         self._store = store
         self._clock = clock
         self._channels = channels
@@ -106,7 +112,7 @@ class Pipeline:
         )
 
     def judge_reference(self, progress: Progress = silent) -> ReferenceReport:
-        """Judge every block of the reference by the others. ValueError if it has fewer than three blocks."""
+        """Judge every block of the reference by the others. UsageError if it has fewer than three blocks."""
         evaluator = self._evaluate()
         reference = evaluator.reference()
         if reference is None:
@@ -117,7 +123,14 @@ class Pipeline:
         facts = reference.baseline.facts
         obs = evaluator.observations(facts.from_us, facts.to_us)
         contract = self.watched.contract
-        judged = decision.leave_one_block_out(obs, contract.calendar(), contract.budget(), progress=progress)
+        try:
+            judged = decision.leave_one_block_out(
+                obs, contract.calendar(), contract.budget(), progress=progress
+            )
+        except ValueError as error:
+            raise UsageError(
+                f"{self.watched.name}: {error}; name a longer reference in the contract"
+            ) from error
         fired: list[tuple[int, str, str]] = [
             (start_us, finding.family, _why(finding, reference.baseline.series))
             for start_us, judgement in zip(obs.start_us.tolist(), judged, strict=True)
@@ -142,15 +155,25 @@ class Pipeline:
             log.warning("the reading of %s was taken over by another process", self.watched.name)
             return ReadReport()
         except Exception as error:
-            with self._store.write() as conn:
-                jobs.fail(conn, run, f"{type(error).__name__}: {error}", self._clock.now_us())
+            self._give_back(run, error)
             raise
 
-    def _queue_read(self, conn: Any) -> None:
+    def _give_back(self, run: Run, error: Exception) -> None:
+        """The run failed: it is tried again later, if it is still ours."""
+        try:
+            with self._store.write() as conn:
+                jobs.fail(conn, run, f"{type(error).__name__}: {error}", self._clock.now_us())
+        except LeaseLost as lost:
+            log.warning("%s", lost)
+
+    def _queue_read(self, conn: Connection) -> None:
         slot_us = self.watched.grid.window_start(self._clock.now_us())
-        last = runs.latest(conn, self.watched.id, "read", slot_us)
-        if last is not None and last.state in runs.UNFINISHED:
+        last = runs.latest(conn, self.watched.id, "read")
+        if last is not None and last.state == "failed" and not self._patient:
+            runs.supersede(conn, [last.id])
+        elif last is not None and last.state in runs.UNFINISHED:
             return
+        last = runs.latest(conn, self.watched.id, "read", slot_us)
         revision = 0 if last is None else last.revision + 1
         runs.insert_new(conn, [(self.watched.id, "read", slot_us, revision)], self._clock.now_us())
 
@@ -172,18 +195,19 @@ class Pipeline:
         def on_page(report: ReadReport) -> None:
             told("reading", report.records, None)
 
-        training = reference_source(self.watched)
         report = ReadReport()
-        if training is not None:
+        training = reference_source(self.watched)
+        if training is not None and self._evaluate().reference() is None:
             reader.keep(training.read(None, ()), report, on_page)
-        report = reader.read_new(source, on_page)
+            self._training = report.span
+        reader.read_new(source, report, on_page)
         if getattr(self.watched.contract.source, "ingested", "") is None:
             reader.probe(source, report, on_page)
         with self._store.write() as conn:
             jobs.finish(conn, run, self._clock.now_us())
         return report
 
-    def _heartbeat(self, run: Run) -> Any:
+    def _heartbeat(self, run: Run) -> Callable[[], None]:
         """A function that keeps the lease when a third of it has passed."""
         last = time.monotonic()
 
@@ -251,7 +275,7 @@ class Pipeline:
     def _reference_span(self, until_us: int) -> tuple[int, int] | None:
         """Whole windows [from, to) of the reference."""
         contract, grid = self.watched.contract, self.watched.grid
-        span = contract.reference_span(until_us)
+        span = self._training or contract.reference_span(until_us)
         if span is None:
             with self._store.read() as conn:
                 span = windows.first_records(conn, self.watched.id, FIRST_RECORDS)
@@ -269,6 +293,9 @@ class Pipeline:
         with self._store.write() as conn:
             model = models.by_id(conn, self.watched.id)
             from_us = max(reference.baseline.facts.to_us, model.materialised_until_us or 0)
+            if model.materialised_until_us is None and reference_source(self.watched) is not None:
+                # Between a training file and the first record of the stream nothing was to be expected.
+                from_us = windows.first_from(conn, self.watched.id, from_us) or closed_us
             due = [(start, grid.window_end(start)) for start in grid.starts(from_us, closed_us)]
             due = [span for span in due if span[1] <= closed_us]
             jobs.materialise(conn, self.watched.id, due, self._clock.now_us(), read=False)
@@ -302,8 +329,7 @@ class Pipeline:
                 log.exception(
                     "%s of window %d of %s failed", run.kind, run.window_start_us, self.watched.name
                 )
-                with self._store.write() as conn:
-                    jobs.fail(conn, run, f"{type(error).__name__}: {error}", self._clock.now_us())
+                self._give_back(run, error)
 
     def _forget(self, until_us: int) -> None:
         """Drop sampled records that are older than the contract keeps them, a slice per transaction.

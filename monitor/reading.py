@@ -28,6 +28,12 @@ class ReadReport:
     quarantined: int = 0
     late: set[int] = field(default_factory=set)  # windows that were measured before these records came
     failed: list[str] = field(default_factory=list)  # files that could not be read, with the reason
+    span: tuple[int, int] | None = None  # [start, end) of the windows that records were read of
+
+    def reach(self, start_us: int, end_us: int) -> None:
+        """Widen the span by one window."""
+        first, last = self.span or (start_us, end_us)
+        self.span = (min(first, start_us), max(last, end_us))
 
 
 class Reader:
@@ -40,16 +46,15 @@ class Reader:
         self._plan = plan
         self._strata = strata(watched.contract, plan)
         self._seen: Seen | None = None
+        self._newest_part: int | None = None  # of the parts that `_seen` knows
 
-    def read_new(self, source: Source, on_page: Callable[[ReadReport], None]) -> ReadReport:
+    def read_new(self, source: Source, report: ReadReport, on_page: Callable[[ReadReport], None]) -> None:
         """Everything that the source has and the store has not; calls `on_page` after each page."""
         with self._store.read() as conn:
             position = cursors.get(conn, self._watched.id)
             known = manifest.known(conn, self._watched.id)
-        report = ReadReport()
         self.keep(source.read(position, known), report, on_page)
         self._forget()
-        return report
 
     def keep(
         self,
@@ -107,11 +112,15 @@ class Reader:
 
     def _seen_before(self) -> Seen:
         """Event hashes of everything within the horizon that the store holds, then of what is read."""
-        if self._seen is None:
+        with self._store.read() as conn:
+            newest = parts.newest_id(conn, self._watched.id)
+        if self._seen is None or newest != self._newest_part:
+            # New, or another process has read in the meantime.
             self._seen = Seen(self._watched.contract.window.horizon_us)
             with self._store.read() as conn:
                 for start_us, pairs in parts.hashes_by_window(conn, self._watched.id, self._plan.plan_id):
                     self._seen.add(start_us, pairs)
+            self._newest_part = newest
         return self._seen
 
     def _forget(self) -> None:
@@ -144,12 +153,16 @@ class Reader:
                 cursors.put(conn, self._watched.id, page.position, now_us)
             if page.file is not None:
                 manifest.record(conn, self._watched.id, _file(page.file, now_us))
+            newest = parts.newest_id(conn, self._watched.id)
         # Counted only now: a transaction that was rolled back has read nothing.
         if routed is not None:
+            self._newest_part = newest
             report.records += sum(one.records for one in fresh)
             report.duplicates += sum(one.duplicates for one in fresh)
             report.quarantined += sum(not reject.reason.startswith("duplicate") for reject in routed.rejects)
             report.late.update(late)
+            for one in fresh:
+                report.reach(one.start_us, self._watched.grid.window_end(one.start_us))
         if page.file is not None and page.file.state == "failed":
             report.failed.append(f"{page.file.path}: {page.file.error}")
             log.warning("cannot read %s: %s", page.file.path, page.file.error)

@@ -35,6 +35,10 @@ class Recent:
         for row, start_us in enumerate(obs.start_us.tolist()):
             self._rows[start_us] = (obs.n[row], obs.x[row], obs.xx[row])
 
+    def holds(self, start_us: int) -> bool:
+        """Whether the window is remembered."""
+        return start_us in self._rows
+
     def before(self, start_us: int, changed: Sequence[Changed]) -> Observations | None:
         """The windows of the four weeks before `start_us`; n is NaN where a series was not normal.
 

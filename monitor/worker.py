@@ -141,7 +141,7 @@ def main() -> None:
 
     settings = load_settings()
     configure_logging(settings.log_level, json=settings.log_format == "json")
-    app = App.open(settings)
+    app = App.open(settings, patient=True)
     for line in sys.stdin:
         if line.strip() != "pass":
             continue
@@ -165,12 +165,16 @@ def _pass(app: App) -> dict[str, Any]:
     try:
         for watched in app.watched():
             try:
-                judged += app.one_pass(watched).judged
+                # History is judged to its own end, as `driftglass run` does: it has not stopped today.
+                judged += app.one_pass(watched, at_newest=None).judged
+            except DriftglassError as error:
+                log.error("a pass over %s failed: %s", watched.name, error)
+                failed.append(f"{watched.name}: {error}")
             except Exception as error:  # the edge of the job: told to the parent, which counts it
                 log.exception("a pass over %s failed", watched.name)
                 failed.append(f"{watched.name}: {type(error).__name__}: {error}")
     except DriftglassError as error:
-        log.exception("a pass failed")
+        log.error("a pass failed: %s", error)
         failed.append(f"{type(error).__name__}: {error}")
     return {"ok": not failed, "judged": judged, "error": "; ".join(failed)}
 

@@ -91,13 +91,15 @@ def run_demo(
 
 def prepare(folder: Path) -> None:
     """Make the folder, without what an earlier demo left in it. UsageError if it holds anything else."""
-    stream = folder / STREAM
-    if stream.exists() and not (stream / TRUTH).exists():
-        raise UsageError(f"{stream} is there and was not written by a demo: give another --folder")
-    if stream.exists():
+    stream, database = folder / STREAM, folder / DATABASE
+    if not (stream / TRUTH).exists():
+        for found in (stream, database):
+            if found.exists():
+                raise UsageError(f"{found} is there and was not written by a demo: give another --folder")
+    else:
         shutil.rmtree(stream)
-    for path in folder.glob(f"{DATABASE}*"):
-        path.unlink()
+        for suffix in ("", "-wal", "-shm"):
+            database.with_name(DATABASE + suffix).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
 
 

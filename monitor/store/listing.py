@@ -100,6 +100,11 @@ def measured() -> Select[Any]:
     )
 
 
+def metrics(conn: Connection) -> list[str]:
+    """The metrics of all series, by name."""
+    return sorted(conn.execute(select(t.series.c.metric).distinct()).scalars())
+
+
 def measurements(
     conn: Connection,
     model_id: int,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from monitor.store.inserts import insert_on
 from monitor.store.tables import parts
@@ -95,6 +95,13 @@ def hashes_by_window(
             row.window_start_us,
             np.frombuffer(bytes(row.event_hashes), dtype="<i8").reshape(-1, 2).astype(np.int64),
         )
+
+
+def newest_id(conn: Connection, model_id: int) -> int | None:
+    """The key of the part that was added last, None while there is none: it tells whether others have read since."""
+    query = select(func.max(parts.c.id)).where(parts.c.model_id == model_id)
+    newest: int | None = conn.execute(query).scalar_one()
+    return newest
 
 
 def has_piece(conn: Connection, model_id: int, plan_id: str, piece: str) -> bool:

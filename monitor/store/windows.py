@@ -147,3 +147,12 @@ def first_records(conn: Connection, model_id: int, records: int) -> tuple[int, i
         if total >= records:
             return first_us, row.end_us
     return None
+
+
+def first_from(conn: Connection, model_id: int, from_us: int) -> int | None:
+    """The start of the first window with records at or after `from_us`, None if there is none."""
+    query = select(func.min(windows.c.start_us)).where(
+        windows.c.model_id == model_id, windows.c.records > 0, windows.c.start_us >= from_us
+    )
+    found: int | None = conn.execute(query).scalar_one()
+    return found
