@@ -45,6 +45,10 @@ def load(path: str | Path) -> Loaded:
     path = Path(path)
     try:
         text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise ContractError(
+            [f"{path}: there is no such contract; driftglass init FILE writes one from data"]
+        ) from error
     except OSError as error:
         raise ContractError([f"{path}:1:1 cannot be read: {error.strerror}; check the path"]) from error
     except UnicodeDecodeError as error:

@@ -156,7 +156,11 @@ def test_a_bomb_of_aliases_is_refused() -> None:
 def test_a_file_that_cannot_be_read_is_a_contract_error(tmp_path: Path) -> None:
     latin = tmp_path / "latin.yaml"
     latin.write_bytes("model: é".encode("latin-1"))
-    for path, reason in ((tmp_path / "none.yaml", "cannot be read"), (latin, "is not UTF-8")):
+    for path, reason in (
+        (tmp_path / "none.yaml", "driftglass init"),
+        (tmp_path, "cannot be read"),
+        (latin, "is not UTF-8"),
+    ):
         with pytest.raises(ContractError, match=reason):
             contract.load(path)
 
