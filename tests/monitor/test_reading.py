@@ -170,7 +170,9 @@ def test_rows_of_a_window_that_is_still_open_are_left_to_the_next_reading(table:
     probed = ReadReport()
     reader.probe(source, probed, lambda _: None)
     assert probed.records == 0
-    assert reader.read_new(source, lambda _: None).records == 3
+    read = ReadReport()
+    reader.read_new(source, read, lambda _: None)
+    assert read.records == 3
     assert orders.records() == (len(ROWS), 0)
 
 
