@@ -172,7 +172,7 @@ def serve(
     ] = NONE,
     database: Database = None,
     host: Annotated[str | None, typer.Option(help="Default 127.0.0.1.")] = None,
-    port: Annotated[int | None, typer.Option(help="Default 8327.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default 8327.")] = None,
 ) -> None:
     """Run the jobs, the API and the pages until stopped."""
     from monitor.service import serve as run_service

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from checks.series import Family
 from monitor.alerts.attributes import Attributes
 from monitor.app import App
 from monitor.clock import SystemClock
@@ -36,7 +37,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 _MEASURED = (
-    "window",
+    "window (UTC)",
     "model",
     "metric",
     "column",
@@ -49,6 +50,8 @@ _MEASURED = (
     "verdict",
     "z",
 )
+_NEWEST = 20  # episodes and triggers of a model that a pass shows, beside all that are open
+_NO_MODEL = "no model is watched yet: driftglass init FILE, then driftglass run"
 _EXAMPLES = 2  # of an episode, on a terminal; the page has them all
 
 
@@ -58,6 +61,30 @@ def open_store(database: str | None, *, migrate: bool = True) -> Store:
     if migrate:
         store.upgrade()
     return store
+
+
+def _reader(database: str | None) -> Store | None:
+    """The store to read from; None while no model is watched. Makes no SQLite file that is not there."""
+    from sqlalchemy.engine import make_url
+
+    url = database or load_settings().database_url
+    store = Store(url)
+    file = make_url(url).database or ""
+    if store.dialect == "sqlite" and not file.startswith("file:") and not Path(file).exists():
+        return None
+    store.upgrade()
+    with store.read() as conn:
+        if models.everyone(conn):
+            return store
+    store.close()
+    return None
+
+
+def _no_model(empty: object, *, as_json: bool) -> None:
+    """What a reader says while no model is watched; programs get `empty`."""
+    print(f"driftglass: {_NO_MODEL}", file=sys.stderr)  # noqa: T201 - this is the command line
+    if as_json:
+        _print_json(empty)
 
 
 # ----- run ------------------------------------------------------------------------------------------------------
@@ -76,31 +103,20 @@ def one_pass(
         settings = settings.model_copy(update={"database_url": database})
     until_us = None if as_of in ("auto", "now", "data") else time_us(as_of, "--as-of")
     usable, problems = _load_all(contracts)
-    failed: list[DriftglassError] = []
     app = App.open(settings)
-    with on_terminal() as progress:
-        for loaded in usable:
-            watched = app.register(loaded, author="cli")
-            at_newest = {"auto": None, "data": True}.get(as_of, False)
-            try:
-                report = app.one_pass(watched, until_us=until_us, at_newest=at_newest, progress=progress)
-            except DriftglassError as error:
-                failed.append(error)
-            else:
-                _tell(watched.name, report)
-    if deliver:
-        app.deliver()
-    names = {loaded.contract.model for loaded in usable}
-    with app.store.read() as conn:
-        episodes = [row for row in listing.episodes(conn, limit=200).rows if row["model"] in names]
-        triggers = [row for row in listing.triggers(conn, limit=20).rows if row["model"] in names]
-    if as_json:
-        _print_json([_plain(row) for row in episodes])
-    else:
-        _print(episode_list(app.store, episodes))
-        if triggers:
-            _print(trigger_list(triggers))
-    app.store.close()
+    try:
+        failed = _pass_over(app, usable, until_us, {"auto": None, "data": True}.get(as_of, False))
+        if deliver:
+            app.deliver()
+        episodes, triggers = _found(app.store, sorted({loaded.contract.model for loaded in usable}))
+        if as_json:
+            _print_json([_plain(row) for row in episodes])
+        else:
+            _print(episode_list(app.store, episodes))
+            if triggers:
+                _print(trigger_list(triggers))
+    finally:
+        app.store.close()
     if problems:
         raise ContractError(problems)
     for other in failed[1:]:
@@ -108,6 +124,43 @@ def one_pass(
     if failed:
         raise failed[0]
     return [row["severity"] for row in episodes if row["closed_us"] is None]
+
+
+def _pass_over(
+    app: App, usable: Sequence[Loaded], until_us: int | None, at_newest: bool | None
+) -> list[DriftglassError]:
+    """One pass over each model; what went wrong in some of them."""
+    failed: list[DriftglassError] = []
+    with on_terminal() as progress:
+        for loaded in usable:
+            watched = app.register(loaded, author="cli")
+            try:
+                report = app.one_pass(watched, until_us=until_us, at_newest=at_newest, progress=progress)
+            except DriftglassError as error:
+                failed.append(error)
+            else:
+                _tell(watched.name, report)
+    return failed
+
+
+def _found(store: Store, names: Sequence[str]) -> tuple[list[Row], list[Row]]:
+    """Of each model every open episode and the newest others, and its newest triggers; newest first."""
+    episodes: dict[int, Row] = {}
+    triggers: list[Row] = []
+    with store.read() as conn:
+        for name in names:
+            model_id = models.get(conn, name).id
+            page = listing.episodes(conn, model_id=model_id, limit=_NEWEST)
+            episodes |= {row["id"]: row for row in page.rows}
+            after: listing.Key | None = None
+            while True:
+                page = listing.episodes(conn, model_id=model_id, resolved=False, after=after)
+                episodes |= {row["id"]: row for row in page.rows}
+                after = page.after
+                if after is None:
+                    break
+            triggers += listing.triggers(conn, model_id=model_id, limit=_NEWEST).rows
+    return sorted(episodes.values(), key=lambda row: (row["opened_us"], row["id"]), reverse=True), triggers
 
 
 def _load_all(contracts: Sequence[Path]) -> tuple[list[Loaded], list[str]]:
@@ -141,7 +194,10 @@ def _tell(name: str, report: PassReport) -> None:
 
 def show_status(database: str | None, *, as_json: bool) -> None:
     """How far every model is, what was set aside, and what waits or failed."""
-    store = open_store(database)
+    store = _reader(database)
+    if store is None:
+        _no_model({"models": [], "outbox": {}}, as_json=as_json)
+        return
     with store.read() as conn:
         rows = [
             {
@@ -184,7 +240,11 @@ def show_alerts(
     database: str | None, model: str | None, *, family: str | None, only_open: bool, limit: int, as_json: bool
 ) -> None:
     """Episodes, newest first."""
-    store = open_store(database)
+    _one_of("--family", family, get_args(Family))
+    store = _reader(database)
+    if store is None:
+        _no_model([], as_json=as_json)
+        return
     with store.read() as conn:
         page = listing.episodes(
             conn,
@@ -201,7 +261,10 @@ def show_alerts(
 
 def show_triggers(database: str | None, model: str | None, *, limit: int, as_json: bool) -> None:
     """Retraining triggers, newest first."""
-    store = open_store(database)
+    store = _reader(database)
+    if store is None:
+        _no_model([], as_json=as_json)
+        return
     with store.read() as conn:
         page = listing.triggers(conn, model_id=_model_id(conn, model), limit=limit)
     if as_json:
@@ -221,9 +284,13 @@ def show_measurements(
     as_json: bool,
 ) -> None:
     """The newest measurements that match, in order of time."""
-    store = open_store(database)
+    store = _reader(database)
+    if store is None:
+        _no_model([], as_json=as_json)
+        return
     with store.read() as conn:
         chosen = [models.get(conn, model)] if model else models.everyone(conn)
+        _one_of("--metric", wanted["metric"], listing.metrics(conn))
         rows = [
             {"model": one.name, **dict(row)}
             for one in chosen
@@ -269,8 +336,12 @@ def judge_reference(contract: Path, database: str | None, *, as_json: bool) -> N
     settings = load_settings()
     if database is not None:
         settings = settings.model_copy(update={"database_url": database})
-    app = App.open(settings)
     loaded = load(contract)
+    store = _reader(settings.database_url)
+    if store is None:
+        raise NotFound(_NO_MODEL)
+    store.close()
+    app = App.open(settings)
     with app.store.read() as conn:
         models.get(conn, loaded.contract.model)  # NotFound says which models there are
     watched = app.register(loaded, author="cli")
@@ -285,7 +356,7 @@ def judge_reference(contract: Path, database: str | None, *, as_json: bool) -> N
     _print(f"reference of {watched.name}: {blocks}, {found.windows} windows; {missing}")
     if not found.fired:
         _print("judged with its own block left out, no window of it opens an episode")
-    table = _table("window", "family", "because")
+    table = _table("window (UTC)", "family", "because")
     for start, family, why in found.fired:
         table.add_row(_clock(start), family, why)
     if found.fired:
@@ -316,7 +387,9 @@ def write_review(week: str, html: Path | None, database: str | None) -> None:
     """The weekly review as one file."""
     from monitor.reports import review
 
-    store = open_store(database)
+    store = _reader(database)
+    if store is None:
+        raise NotFound(_NO_MODEL)
     if week == "latest":
         with store.read() as conn:
             ends = [
@@ -375,7 +448,7 @@ def trigger_list(rows: Iterable[Row]) -> Group:
         block.append(f"  {_clock(row['window_start_us'])}  for alert #{row['episode_id']}  {row['id']}\n")
         block.append(f"    {row['reason']}\n")
         blocks.append(block)
-    return Group(*blocks)
+    return Group(*blocks) if blocks else Group(Text("no triggers"))
 
 
 def _table(*headings: str) -> Table:
@@ -384,7 +457,7 @@ def _table(*headings: str) -> Table:
 
     table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     for heading in headings:
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("window (UTC)", "window", "id"))
+        table.add_column(heading, overflow="fold", no_wrap=heading == "window (UTC)")
     return table
 
 
@@ -418,6 +491,12 @@ def time_us(text: str, option: str) -> int:
         raise UsageError(
             f"{option} {text}: write a day or a moment, such as 2026-11-21 or 2026-11-21T06:00Z"
         ) from error
+
+
+def _one_of(option: str, word: str | None, known: Sequence[str]) -> None:
+    """UsageError for a word that can match nothing; with nothing known any word will do."""
+    if word is not None and known and word not in known:
+        raise UsageError(f"{option} {word}: there are {', '.join(sorted(known))}")
 
 
 def _model_id(conn: Any, name: str | None) -> int | None:

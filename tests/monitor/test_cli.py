@@ -21,6 +21,9 @@ import pytest
 
 from monitor import __version__
 from monitor.cli import main
+from monitor.commands import _found
+from monitor.store import models, tables
+from monitor.store.engine import Store
 from tests.monitor import stream
 
 RETRAINING = """\
@@ -114,7 +117,9 @@ def test_help_lists_the_commands_and_version_is_the_package_s(tmp_path: Path) ->
     assert process("--version", cwd=tmp_path).out == f"driftglass {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [["frobnicate"], ["run", "--nope"], ["alerts", "--limit", "0"]])
+@pytest.mark.parametrize(
+    "arguments", [["frobnicate"], ["run", "--nope"], ["alerts", "--limit", "0"], ["serve", "--port", "70000"]]
+)
 def test_what_it_does_not_understand_is_exit_2(cli: Cli, arguments: list[str]) -> None:
     done = cli(*arguments)
     assert done.code == 2
@@ -181,6 +186,13 @@ def test_check_contract_tells_every_problem_and_exits_2(cli: Cli, quiet: Path) -
     assert any("columns.score.role" in problem and 'did you mean "score"?' in problem for problem in problems)
 
 
+def test_a_contract_that_is_not_there_is_one_sentence_about_init(cli: Cli, tmp_path: Path) -> None:
+    done = cli("run", "-c", tmp_path / "contract.yaml", "-d", f"sqlite:///{tmp_path / 'store.db'}")
+    assert done.code == 2
+    first = done.err.splitlines()[0]
+    assert first.startswith(f"{tmp_path / 'contract.yaml'}: there is no such contract; driftglass init ")
+
+
 def test_the_schema_for_editors_is_a_json_schema(cli: Cli) -> None:
     from jsonschema import Draft202012Validator
 
@@ -206,6 +218,41 @@ def test_a_second_run_reads_nothing_and_fail_on_tells_the_shell(cli: Cli, watche
     assert cli(*again, "--fail-on", "ticket").code == 1
     assert cli(*again, "--fail-on", "page").code == 0  # what is open is a ticket
     assert cli(*again, "--fail-on", "anything").code == 2
+
+
+def test_every_open_episode_counts_however_many_came_after_it(
+    tmp_path: Path, new_database: Callable[..., str]
+) -> None:
+    store = Store(new_database("sqlite"))
+    with store.write() as conn:
+        for name in ("orders", "other"):
+            models.create(conn, name, 0)
+        ids = {one.name: one.id for one in models.everyone(conn)}
+
+        def episode(model: str, at: int, closed: bool) -> None:
+            row = {
+                "model_id": ids[model],
+                "family": "volume",
+                "severity": "page",
+                "since_us": at,
+                "last_us": at,
+            }
+            row |= {
+                "opened_us": at,
+                "closed_us": at + 1 if closed else None,
+                "summary": "",
+                "attributes": "{}",
+            }
+            conn.execute(tables.episodes.insert().values(row))
+
+        episode("orders", 1, closed=False)
+        for at in range(2, 40):
+            episode("orders", at, closed=True)
+            episode("other", at, closed=True)
+    found, triggers = _found(store, ["orders"])
+    store.close()
+    assert [row["opened_us"] for row in found] == [*range(39, 19, -1), 1]
+    assert triggers == []
 
 
 def test_nothing_open_is_exit_0_with_fail_on(cli: Cli, quiet: Path) -> None:
@@ -352,9 +399,10 @@ def test_check_reference_judges_each_block_by_the_others(cli: Cli, watched: Watc
 
 
 def test_check_reference_without_a_baseline_says_what_to_do(cli: Cli, quiet: Path) -> None:
+    cli("run", "-c", quiet, "-d", store_beside(quiet), "--as-of", "2026-06-10")
     done = cli("check-reference", "-c", quiet, "-d", store_beside(quiet))
-    assert done.code == 2
-    assert "orders" in done.err
+    assert done.code != 0
+    assert "orders: there is no baseline yet" in done.err
 
 
 def test_a_review_is_one_file_that_needs_no_other(cli: Cli, watched: Watched, tmp_path: Path) -> None:
@@ -371,11 +419,51 @@ def test_a_review_is_one_file_that_needs_no_other(cli: Cli, watched: Watched, tm
     assert cli("review", "-d", watched.url, "--week", "2026-W99", "--html", target).code == 2
 
 
-def test_a_review_of_nothing_says_so(cli: Cli, tmp_path: Path) -> None:
-    done = cli("review", "-d", f"sqlite:///{tmp_path / 'new.db'}", "--html", tmp_path / "review.html")
+NO_MODEL = "driftglass: no model is watched yet: driftglass init FILE, then driftglass run\n"
+
+
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize("command", ["alerts", "measurements", "triggers", "status"])
+def test_before_the_first_model_readers_say_what_to_do(
+    cli: Cli, new_database: Callable[..., str], command: str, there: bool
+) -> None:
+    url = new_database("sqlite", migrated=there)
+    assert cli(command, "-d", url) == Done(0, "", NO_MODEL)
+    assert cli(command, "-d", url, "--json").json() == (
+        {"models": [], "outbox": {}} if command == "status" else []
+    )
+    assert Path(url.removeprefix("sqlite:///")).exists() == there
+
+
+def test_before_the_first_model_there_is_nothing_to_review_or_check(cli: Cli, quiet: Path) -> None:
+    page = quiet.with_name("review.html")
+    for command in (("review", "--html", page), ("check-reference", "-c", quiet)):
+        assert cli(*command, "-d", store_beside(quiet)) == Done(2, "", NO_MODEL)
+    assert not page.exists()
+    assert not quiet.with_name("store.db").exists()
+
+
+def test_a_review_of_nothing_says_so(cli: Cli, quiet: Path) -> None:
+    cli("run", "-c", quiet, "-d", store_beside(quiet), "--as-of", "2026-06-10")
+    done = cli("review", "-d", store_beside(quiet), "--html", quiet.with_name("review.html"))
     assert done.code == 2
     assert "nothing was judged yet" in done.err
-    assert not (tmp_path / "review.html").exists()
+    assert not quiet.with_name("review.html").exists()
+    assert cli("triggers", "-d", store_beside(quiet)).out == "no triggers\n"
+
+
+def test_words_that_match_nothing_are_refused_with_those_that_do(cli: Cli, watched: Watched) -> None:
+    family = cli("alerts", "-d", watched.url, "--family", "predicitons")
+    metric = cli("measurements", "-d", watched.url, "--metric", "class_shares")
+    assert (family.code, metric.code) == (2, 2)
+    assert "--family predicitons: there are " in family.err
+    assert "predictions" in family.err
+    assert "--metric class_shares: there are " in metric.err
+    assert "class_share, " in metric.err
+
+
+def test_times_in_tables_say_their_zone(cli: Cli, watched: Watched) -> None:
+    assert cli("measurements", "-d", watched.url).out.startswith("window (UTC)")
 
 
 # ----- tables ---------------------------------------------------------------------------------------------------
