@@ -64,6 +64,9 @@ bench-text: $(READY) ## the text detectors, beside langdetect and ftfy (needs ..
 bench-demo: $(READY) ## the demo for five other seeds
 	$(BIN)/python -m tests.bench.bench_demo $(CHECK)
 
+openapi: $(READY) ## write down the API as it is now
+	$(BIN)/python -m monitor.api docs/api/openapi.json
+
 lock: $(READY) ## renew requirements.lock (hashes, no host names)
 	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --universal --python-version 3.11 --no-header --no-annotate --quiet -o requirements.lock
 
