@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from checks.series import Family
-from monitor.alerts.attributes import Attributes
 from monitor.app import App
 from monitor.clock import SystemClock
 from monitor.contract import load
@@ -19,21 +17,29 @@ from monitor.contract.values import moment
 from monitor.errors import ContractError, DriftglassError, NotFound, UsageError
 from monitor.progress import on_terminal
 from monitor.settings import load_settings
-from monitor.store import alerts as alert_rows
 from monitor.store import listing, models, outbox, quarantine, runs
 from monitor.store.engine import Store
+from monitor.terminal import (
+    clock,
+    episode_list,
+    headed,
+    iso,
+    listed,
+    moment_of,
+    plain,
+    print_json,
+    print_out,
+    short,
+    trigger_list,
+)
 
 if TYPE_CHECKING:
-    from rich.console import Group
-    from rich.table import Table
     from sqlalchemy import RowMapping
 
     from monitor.contract import Loaded
     from monitor.pipeline import PassReport
 
     Row = Mapping[str, Any] | RowMapping
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 _MEASURED = (
@@ -52,7 +58,6 @@ _MEASURED = (
 )
 _NEWEST = 20  # episodes and triggers of a model that a pass shows, beside all that are open
 _NO_MODEL = "no model is watched yet: driftglass init FILE, then driftglass run"
-_EXAMPLES = 2  # of an episode, on a terminal; the page has them all
 
 
 def open_store(database: str | None, *, migrate: bool = True) -> Store:
@@ -84,7 +89,7 @@ def _no_model(empty: object, *, as_json: bool) -> None:
     """What a reader says while no model is watched; programs get `empty`."""
     print(f"driftglass: {_NO_MODEL}", file=sys.stderr)  # noqa: T201 - this is the command line
     if as_json:
-        _print_json(empty)
+        print_json(empty)
 
 
 # ----- run ------------------------------------------------------------------------------------------------------
@@ -110,11 +115,11 @@ def one_pass(
             app.deliver()
         episodes, triggers = _found(app.store, sorted({loaded.contract.model for loaded in usable}))
         if as_json:
-            _print_json([_plain(row) for row in episodes])
+            print_json([plain(row) for row in episodes])
         else:
-            _print(episode_list(app.store, episodes))
+            print_out(episode_list(app.store, episodes))
             if triggers:
-                _print(trigger_list(triggers))
+                print_out(trigger_list(triggers))
     finally:
         app.store.close()
     if problems:
@@ -204,7 +209,7 @@ def show_status(database: str | None, *, as_json: bool) -> None:
                 "model": row["name"],
                 "state": row["state"],
                 "contract_version": row["contract_version"],
-                "judged_until": _iso(row["judged_until_us"]),
+                "judged_until": iso(row["judged_until_us"]),
                 "open_episodes": row["open_episodes"],
                 "runs": {
                     f"{kind} {state}": count
@@ -219,9 +224,9 @@ def show_status(database: str | None, *, as_json: bool) -> None:
         ]
         waiting = outbox.counts(conn)
     if as_json:
-        _print_json({"models": rows, "outbox": waiting})
+        print_json({"models": rows, "outbox": waiting})
         return
-    table = _table("model", "state", "contract", "judged until", "open episodes", "runs", "set aside")
+    table = headed("model", "state", "contract", "judged until", "open episodes", "runs", "set aside")
     for row in rows:
         table.add_row(
             row["model"],
@@ -229,11 +234,11 @@ def show_status(database: str | None, *, as_json: bool) -> None:
             f"v{row['contract_version']}",
             row["judged_until"] or "nothing yet",
             str(row["open_episodes"]),
-            _listed(row["runs"], without=("succeeded", "superseded")) or "none waiting",
-            _listed(row["set_aside"]) or "nothing",
+            listed(row["runs"], without=("succeeded", "superseded")) or "none waiting",
+            listed(row["set_aside"]) or "nothing",
         )
-    _print(table)
-    _print("outbox: " + (_listed(waiting) or "empty"))
+    print_out(table)
+    print_out("outbox: " + (listed(waiting) or "empty"))
 
 
 def show_alerts(
@@ -254,9 +259,9 @@ def show_alerts(
             limit=limit,
         )
     if as_json:
-        _print_json([_plain(row) for row in page.rows])
+        print_json([plain(row) for row in page.rows])
     else:
-        _print(episode_list(store, page.rows))
+        print_out(episode_list(store, page.rows))
 
 
 def show_triggers(database: str | None, model: str | None, *, limit: int, as_json: bool) -> None:
@@ -268,9 +273,9 @@ def show_triggers(database: str | None, model: str | None, *, limit: int, as_jso
     with store.read() as conn:
         page = listing.triggers(conn, model_id=_model_id(conn, model), limit=limit)
     if as_json:
-        _print_json([_plain(row) for row in page.rows])
+        print_json([plain(row) for row in page.rows])
     else:
-        _print(trigger_list(page.rows))
+        print_out(trigger_list(page.rows))
 
 
 def show_measurements(
@@ -308,27 +313,27 @@ def show_measurements(
         ]
     rows = sorted(rows, key=lambda row: (row["window_start_us"], row["model"]))[-limit:]
     if as_json:
-        _print_json([_plain(row) for row in rows])
+        print_json([plain(row) for row in rows])
         return
-    table = _table(*_MEASURED)
+    table = headed(*_MEASURED)
     for row in rows:
-        low, high = (_short(row[bound]) for bound in ("expected_low", "expected_high"))
+        low, high = (short(row[bound]) for bound in ("expected_low", "expected_high"))
         usually = f"{low} … {high}" if low else ""
         table.add_row(
-            _clock(row["window_start_us"]),
+            clock(row["window_start_us"]),
             row["model"],
             row["metric"],
             row["column"],
             row["segment"],
             row["term"],
             f"{row['n']:,.0f}",
-            _short(row["value"]),
-            _short(row["expected"]),
+            short(row["value"]),
+            short(row["expected"]),
             usually,
             row["status"] or "",
-            _short(row["z"]),
+            short(row["z"]),
         )
-    _print(table)
+    print_out(table)
 
 
 def judge_reference(contract: Path, database: str | None, *, as_json: bool) -> None:
@@ -348,19 +353,19 @@ def judge_reference(contract: Path, database: str | None, *, as_json: bool) -> N
     with on_terminal() as progress:
         found = app.pipeline(watched).judge_reference(progress)
     if as_json:
-        fired = [{"window": _iso(at), "family": family, "because": why} for at, family, why in found.fired]
-        _print_json({"reference": found.facts, "windows": found.windows, "fired": fired})
+        fired = [{"window": iso(at), "family": family, "because": why} for at, family, why in found.fired]
+        print_json({"reference": found.facts, "windows": found.windows, "fired": fired})
         return
     missing = "; ".join(found.facts["missing"]) or "nothing is missing"
     blocks = f"{found.facts['blocks']} blocks ({found.facts['block']})"
-    _print(f"reference of {watched.name}: {blocks}, {found.windows} windows; {missing}")
+    print_out(f"reference of {watched.name}: {blocks}, {found.windows} windows; {missing}")
     if not found.fired:
-        _print("judged with its own block left out, no window of it opens an episode")
-    table = _table("window (UTC)", "family", "because")
+        print_out("judged with its own block left out, no window of it opens an episode")
+    table = headed("window (UTC)", "family", "because")
     for start, family, why in found.fired:
-        table.add_row(_clock(start), family, why)
+        table.add_row(clock(start), family, why)
     if found.fired:
-        _print(table)
+        print_out(table)
 
 
 def export_measurements(database: str | None, model: str | None, output: Path | None) -> None:
@@ -399,81 +404,11 @@ def write_review(week: str, html: Path | None, database: str | None) -> None:
             raise NotFound(
                 "nothing was judged yet, so there is no week to review; run `driftglass run` first"
             )
-        year, number, _ = _moment(max(ends) - 1).isocalendar()
+        year, number, _ = moment_of(max(ends) - 1).isocalendar()
         week = f"{year}-W{number:02d}"
     target = html or Path(f"review-{week}.html")
     target.write_text(review.render(store, week, SystemClock().now_us()), encoding="utf-8")
     print(f"wrote {target}", file=sys.stderr)  # noqa: T201 - this is the command line
-
-
-# ----- tables ---------------------------------------------------------------------------------------------------
-
-
-def episode_list(store: Store, rows: Iterable[Row]) -> Group:
-    """Episodes by time, a block each: when, what, how much, where, why, and the best example of the evidence."""
-    from rich.console import Group
-    from rich.text import Text
-
-    blocks: list[Text] = []
-    ordered = sorted(rows, key=lambda row: (row["opened_us"], row["id"]))
-    with store.read() as conn:
-        shown = {row["id"]: alert_rows.evidence_of(conn, row["id"], _EXAMPLES) for row in ordered}
-    for row in ordered:
-        attributes = Attributes.decode(row["attributes"])
-        until = f"until {_clock(row['closed_us'])}" if row["closed_us"] is not None else row["state"]
-        state = f"{until}, explained by the {row['inhibited_by']} break" if row["inhibited_by"] else until
-        block = Text(overflow="fold")
-        block.append(f"#{row['id']}  {_clock(row['opened_us'])}  ", "bold")
-        block.append(row["family"], "bold red" if row["severity"] == "page" else "bold yellow")
-        block.append(f"  {row['severity']}, {state}  [{row['model']}]\n")
-        block.append(f"    {row['summary']}\n")
-        where = ", ".join(f"{share.segment} {share.share:.0%}" for share in attributes.segments[:3])
-        if where:
-            block.append(f"    in {where}\n")
-        for example in shown[row["id"]]:
-            block.append(f"    {example.label}: {example.excerpt}\n", "dim")
-        blocks.append(block)
-    return Group(*blocks) if blocks else Group(Text("no alerts"))
-
-
-def trigger_list(rows: Iterable[Row]) -> Group:
-    """Retraining triggers by time, with the reason of the guard that decided."""
-    from rich.console import Group
-    from rich.text import Text
-
-    blocks = []
-    for row in sorted(rows, key=lambda row: (row["window_start_us"], row["id"])):
-        block = Text(overflow="fold")
-        block.append(f"retraining {row['state']}", "bold red" if row["state"] == "vetoed" else "bold green")
-        block.append(f"  {_clock(row['window_start_us'])}  for alert #{row['episode_id']}  {row['id']}\n")
-        block.append(f"    {row['reason']}\n")
-        blocks.append(block)
-    return Group(*blocks) if blocks else Group(Text("no triggers"))
-
-
-def _table(*headings: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold", no_wrap=heading == "window (UTC)")
-    return table
-
-
-def _print(what: object) -> None:
-    from rich.console import Console
-
-    out = Console()
-    # Into a file or a pipe tables are as wide as they need to be: nobody reads folded columns with grep.
-    (out if out.is_terminal else Console(width=220)).print(
-        what, highlight=False, soft_wrap=isinstance(what, str)
-    )
-
-
-def _print_json(value: object) -> None:
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2, sort_keys=True, default=str)
-    sys.stdout.write("\n")
 
 
 # ----- times and numbers ----------------------------------------------------------------------------------------
@@ -501,41 +436,3 @@ def _one_of(option: str, word: str | None, known: Sequence[str]) -> None:
 
 def _model_id(conn: Any, name: str | None) -> int | None:
     return None if name is None else models.get(conn, name).id
-
-
-def _plain(row: Row) -> dict[str, Any]:
-    """A row for JSON: times as text beside their microseconds, JSON columns as values."""
-    plain: dict[str, Any] = {}
-    for key, value in row.items():
-        if key.endswith("_us") and key != "every_us":
-            plain[key.removesuffix("_us")] = _iso(value)
-        elif key in ("attributes", "guards", "request", "segments", "features", "flags") and isinstance(
-            value, str
-        ):
-            plain[key] = json.loads(value)
-        elif key not in ("model_id", "callback_sha256"):
-            plain[key] = value
-    return plain
-
-
-def _moment(us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=us)
-
-
-def _iso(us: int | None) -> str | None:
-    return None if us is None else _moment(us).isoformat().replace("+00:00", "Z")
-
-
-def _clock(us: int) -> str:
-    return f"{_moment(us):%a %Y-%m-%d %H:%M}"
-
-
-def _listed(counts: Mapping[str, int], without: tuple[str, ...] = ()) -> str:
-    shown = (
-        {name: count for name, count in counts.items() if not name.endswith(without)} if without else counts
-    )
-    return ", ".join(f"{count} {name}" for name, count in sorted(shown.items()))
-
-
-def _short(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"

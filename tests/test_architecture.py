@@ -44,6 +44,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         "beside",
         "pipeline",
         "recent",
+        "terminal",
         "findings",
         "learning",
         "reading",

@@ -56,7 +56,7 @@ def run_demo(
     """Generate the stream, watch it, and print what was found. Writes only into `folder` (and `database`)."""
     from rich.console import Console
 
-    from monitor.commands import episode_list, trigger_list
+    from monitor.terminal import episode_list, trigger_list
 
     prepare(folder)
     url = database or f"sqlite:///{folder / DATABASE}"
