@@ -116,7 +116,7 @@ class Pipeline:
         evaluator = self._evaluate()
         reference = evaluator.reference()
         if reference is None:
-            raise DependencyUnavailable(
+            raise UsageError(
                 f"{self.watched.name}: there is no baseline yet; run `driftglass run` first, and again once the "
                 "reference has closed"
             )
@@ -350,7 +350,7 @@ class Pipeline:
         if self._evaluator is None:
             plan = self._load_plan()
             if plan is None:
-                raise DependencyUnavailable(
+                raise UsageError(
                     f"{self.watched.name}: nothing was learnt yet; run `driftglass run` first"
                 )
             self._evaluator = Evaluator(
