@@ -350,9 +350,7 @@ class Pipeline:
         if self._evaluator is None:
             plan = self._load_plan()
             if plan is None:
-                raise UsageError(
-                    f"{self.watched.name}: nothing was learnt yet; run `driftglass run` first"
-                )
+                raise UsageError(f"{self.watched.name}: nothing was learnt yet; run `driftglass run` first")
             self._evaluator = Evaluator(
                 self._store, self._clock, self.watched, plan, self._channels, self._settings.base_url
             )
