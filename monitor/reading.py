@@ -71,7 +71,10 @@ class Reader:
         contract = self._watched.contract
         for page in pages:
             routed = None
-            if not self._is_kept(page.piece):
+            kept = self._kept(page.piece)
+            for start_us in kept:
+                report.reach(start_us, self._watched.grid.window_end(start_us))
+            if not kept:
                 conformed = conform(page, contract, now_us=self._clock.now_us())
                 seen = self._seen_before()
                 if again:
@@ -106,9 +109,9 @@ class Reader:
 
     # ----- pieces -------------------------------------------------------------------------------------------
 
-    def _is_kept(self, piece: str) -> bool:
+    def _kept(self, piece: str) -> list[int]:
         with self._store.read() as conn:
-            return parts.has_piece(conn, self._watched.id, self._plan.plan_id, piece)
+            return parts.windows_of_piece(conn, self._watched.id, self._plan.plan_id, piece)
 
     def _seen_before(self) -> Seen:
         """Event hashes of everything within the horizon that the store holds, then of what is read."""

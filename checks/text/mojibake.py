@@ -16,7 +16,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from checks.text.characters import CODE_POINTS, character_table
+from checks.text.characters import CODE_POINTS, LEGACY_CODECS, character_table
 from checks.text.decoding import REPLACEMENT, Points
 from checks.text.flags import EMOJI, LEGACY, LETTER, SCRIPT_MASK, SPACELESS, UPPER
 from checks.text.kernels import frozen, kernel
@@ -24,20 +24,8 @@ from checks.text.profiles import profiles
 
 VERSION = "1"
 # Order is attribution: of codecs that explain a sequence equally well the first is named.
-CODECS: tuple[str, ...] = (
-    "cp1252",
-    "cp1250",
-    "cp1251",
-    "cp1253",
-    "cp1254",
-    "cp1257",
-    "iso8859-2",
-    "cp437",
-    "cp850",
-    "mac_roman",
-    "koi8-r",
-    "cp866",
-)
+# cp1252 has every character of Latin-1 that such text shows.
+CODECS: tuple[str, ...] = tuple(codec for codec in LEGACY_CODECS if codec != "latin-1")
 _OE = 0x153
 _REACH = 0x2600  # every character of these codecs but a few of MacRoman lies below
 # Codecs whose letters and punctuation are plausible lead and continuation bytes of each other in ordinary

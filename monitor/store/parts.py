@@ -104,12 +104,12 @@ def newest_id(conn: Connection, model_id: int) -> int | None:
     return newest
 
 
-def has_piece(conn: Connection, model_id: int, plan_id: str, piece: str) -> bool:
-    """Whether a piece of input was kept; its windows were written in one transaction, so all of it was."""
-    query = select(parts.c.id).where(
+def windows_of_piece(conn: Connection, model_id: int, plan_id: str, piece: str) -> list[int]:
+    """The windows a piece of input holds records of, empty if it was not kept; all were written at once."""
+    query = select(parts.c.window_start_us).where(
         parts.c.model_id == model_id, parts.c.plan_id == plan_id, parts.c.piece == piece
     )
-    return conn.execute(query.limit(1)).first() is not None
+    return list(conn.execute(query.order_by(parts.c.window_start_us)).scalars())
 
 
 def forget_event_hashes(conn: Connection, model_id: int, before_us: int) -> int:

@@ -326,6 +326,37 @@ def test_a_training_file_is_the_reference(store_url: str, tmp_path: Path) -> Non
     app.store.close()
 
 
+def test_a_training_file_is_the_reference_after_a_kill_too(
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from monitor import jobs
+
+    rows = stream.records()
+    stream.write(tmp_path / "train.csv", [row for row in rows if stream.at(row) < stream.day(10)])
+    stream.write(tmp_path / "orders.csv", [row for row in rows if stream.at(row) >= stream.day(14)])
+    path = stream.contract(tmp_path)
+    path.write_text(path.read_text().replace("{from: 2026-06-01, to: 2026-06-14}", "{path: train.csv}"))
+    app = open_app(store_url)
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr(jobs, "finish", kill)
+    with pytest.raises(Killed):
+        app.one_pass(app.register(load(path), author="test"))
+    monkeypatch.undo()
+    app.store.close()
+    other = open_app(store_url, now_day=17.01)
+    assert other.one_pass(other.register(load(path), author="test")).judged == 12
+    with other.store.read() as conn:
+        found = windows.between(conn, models.get(conn, "orders").id, us(0), us(17))
+    assert [window.state for window in found] == ["reference"] * 40 + ["judged"] * 12
+    other.store.close()
+
+
 def test_a_failed_reading_is_told_again_and_cured_at_once(store_url: str, tmp_path: Path) -> None:
     app = open_app(store_url)
     for _ in range(2):

@@ -37,6 +37,7 @@ def test_a_row_that_exists_is_an_error_and_none_is_kept(store: Store, model_id: 
 def test_no_rows_are_no_statement(store: Store) -> None:
     with store.write() as conn:
         bulk_insert(conn, sequences, ("model_id", "window_start_us", "body"), [])
+        assert conn.execute(select(sequences)).all() == []
 
 
 def test_on_conflict_is_spelt_the_same_for_both(store: Store, model_id: int) -> None:

@@ -43,8 +43,8 @@ def test_a_part_is_kept_once(store: Store, model_id: int) -> None:
     with store.read() as conn:
         assert list(parts.bodies_between(conn, model_id, "p", 0, 20)) == [(0, b"zero"), (10, b"ten")]
         assert list(parts.bodies_between(conn, model_id, "another plan", 0, 20)) == []
-        assert parts.has_piece(conn, model_id, "p", "a.csv")
-        assert not parts.has_piece(conn, model_id, "p", "b.csv")
+        assert parts.windows_of_piece(conn, model_id, "p", "a.csv") == [0, 10, 20]
+        assert parts.windows_of_piece(conn, model_id, "p", "b.csv") == []
 
 
 def test_hashes_come_back_until_the_horizon_has_passed(store: Store, model_id: int) -> None:
