@@ -43,7 +43,7 @@ class Worker:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._child: subprocess.Popen[str] | None = None
+        self._child: subprocess.Popen[bytes] | None = None
         self._passes = 0
         self._lock = threading.Lock()
         self._stopped = False
@@ -60,15 +60,15 @@ class Worker:
             try:
                 assert child.stdin is not None
                 assert child.stdout is not None
-                child.stdin.write("pass\n")
-                child.stdin.flush()
+                # Unbuffered: what a dead child did not read must not be written again when its pipe is closed.
+                os.write(child.stdin.fileno(), b"pass\n")
                 line = child.stdout.readline()
             except OSError as error:
                 self._discard()
                 raise DependencyUnavailable(
                     f"the working process is gone ({error}); a new one follows"
                 ) from error
-            if not line.endswith("\n"):
+            if not line.endswith(b"\n"):
                 code = child.wait()
                 self._discard()
                 if self._stopped:
@@ -97,7 +97,7 @@ class Worker:
         finally:
             self._lock.release()
 
-    def _start(self) -> subprocess.Popen[str]:
+    def _start(self) -> subprocess.Popen[bytes]:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         # What the command line said wins over the environment, in the child as in the parent.
         environment["DRIFTGLASS_DATABASE_URL"] = self._settings.database_url
@@ -106,7 +106,6 @@ class Worker:
             [sys.executable, "-m", "monitor.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
             env=environment,
         )
         self._passes = 0
