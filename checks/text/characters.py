@@ -111,6 +111,8 @@ class CharacterTable:
     lower       uint32[0x110000]: lower-case form, 0 where it is the character itself; curly apostrophes are
                 folded
     plain       uint32[0x110000]: the Latin letter that a styled or look-alike letter stands for, 0 if none
+    folded      uint32[0x110000]: what a word's hash sees: `plain` of a styled letter, in lower case; 0 for a
+                character that nobody sees
     combining   uint8[0x110000]: canonical combining class
     composing   int64[K], sorted: pairs `first << 21 | second` that NFC would have composed
     """
@@ -119,6 +121,7 @@ class CharacterTable:
     properties: npt.NDArray[np.uint32]
     lower: npt.NDArray[np.uint32]
     plain: npt.NDArray[np.uint32]
+    folded: npt.NDArray[np.uint32]
     combining: npt.NDArray[np.uint8]
     composing: npt.NDArray[np.int64]
 
@@ -157,9 +160,18 @@ def character_table() -> CharacterTable:
         frozen(properties),
         frozen(lower),
         frozen(plain),
+        frozen(_folded(properties, lower, plain)),
         frozen(combining),
         frozen(composing),
     )
+
+
+def _folded(
+    properties: npt.NDArray[np.uint32], lower: npt.NDArray[np.uint32], plain: npt.NDArray[np.uint32]
+) -> npt.NDArray[np.uint32]:
+    seen = np.where(properties & flags.STYLED, plain, np.arange(CODE_POINTS, dtype=np.uint32))
+    seen = np.where(lower[seen], lower[seen], seen)
+    return np.where(properties & (flags.ZERO_WIDTH | flags.JOINER | flags.VARIATION), np.uint32(0), seen)
 
 
 def _named() -> Iterator[int]:

@@ -22,6 +22,10 @@ import numpy.typing as npt
 
 A = TypeVar("A", bound=np.generic)
 
+_UNCOUNTED: dict[str, Any] = {
+    "_nrt": False
+}  # an option of numba's own standard library that its types do not name
+
 
 @cache
 def shared_constants() -> str:
@@ -40,7 +44,19 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     at the dataclasses they come from; mypy is told so line by line. They hold the interpreter lock: no other
     thread sees their arguments half written.
     """
-    dispatcher: Any = numba.njit(cache=True, error_model="numpy")(function)
+    return _stamped(numba.njit(cache=True, error_model="numpy")(function))
+
+
+def helper(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile `function` for the kernels of its file alone, which lend it their arrays.
+
+    It makes no array and keeps none, so nothing has to be counted: else every call of a helper counts
+    up and down the references of all its arrays, which took longer than reading a word did.
+    """
+    return _stamped(numba.njit(cache=True, error_model="numpy", **_UNCOUNTED)(function))
+
+
+def _stamped(dispatcher: Any) -> Callable[..., Any]:
     stored = dispatcher._cache._cache_file
     stored._source_stamp = (stored._source_stamp, shared_constants())
     compiled: Callable[..., Any] = dispatcher

@@ -33,7 +33,7 @@ from checks.text.flags import (
     ZERO_WIDTH,
 )
 from checks.text.hashing import WORD_SEED, contains, finish, mix
-from checks.text.kernels import frozen, kernel
+from checks.text.kernels import frozen, helper, kernel
 from checks.text.tokens import PLAIN, Tokens
 
 VERSION = "1"
@@ -102,7 +102,7 @@ def count(
     return counts, shown
 
 
-@kernel
+@helper
 def _joiner_belongs(points, properties, i, start, stop):  # type: ignore[no-untyped-def]
     """Whether a joiner stands beside a letter whose script needs it, or inside an emoji."""
     k = i - 1
@@ -118,7 +118,7 @@ def _joiner_belongs(points, properties, i, start, stop):  # type: ignore[no-unty
     return i + 1 < stop and (properties[i + 1] & wanted > 0 or 0x2190 <= points[i + 1] <= 0x2BFF)
 
 
-@kernel
+@helper
 def _hides(points, properties, i, start, stop):  # type: ignore[no-untyped-def]
     """Whether an invisible character is out of place."""
     c, bits = points[i], properties[i]
@@ -135,7 +135,7 @@ def _hides(points, properties, i, start, stop):  # type: ignore[no-untyped-def]
     return not (before | after) & (SPACELESS | NEEDS_JOINER)
 
 
-@kernel
+@helper
 def _selector_misplaced(points, properties, i, start):  # type: ignore[no-untyped-def]
     if i == start:
         return False
@@ -148,7 +148,7 @@ def _selector_misplaced(points, properties, i, start):  # type: ignore[no-untype
     return before & (LETTER | MARK) > 0 and _FEW_MARKS[script] and not before & EMOJI
 
 
-@kernel
+@helper
 def _bidi(points, properties, start, stop, shown):  # type: ignore[no-untyped-def]
     """Overrides, and embeddings or isolates that are opened or closed alone."""
     found, embedded, isolated = 0, 0, 0
@@ -224,7 +224,7 @@ def _characters(points, properties, offsets, ascii_only, broken, counts, shown):
             row[_BIDI] = _bidi(points, properties, start, stop, shown)
 
 
-@kernel
+@helper
 def _elongated(points, properties, first, last, lower):  # type: ignore[no-untyped-def]
     """Whether a letter stands four times in a row among at least two others ("sooooo good", not "hmmmm",
     "kkkk")."""
@@ -252,7 +252,7 @@ def _elongated(points, properties, first, last, lower):  # type: ignore[no-untyp
     return others >= 2
 
 
-@kernel
+@helper
 def _skeleton(points, properties, first, last, lower, plain):  # type: ignore[no-untyped-def]
     """The hash of the word with every look-alike read as the Latin letter."""
     state = WORD_SEED
@@ -264,7 +264,7 @@ def _skeleton(points, properties, first, last, lower, plain):  # type: ignore[no
     return finish(state)
 
 
-@kernel
+@helper
 def _spaced(points, properties, starts, ends, t, stop, lower, vocabulary):  # type: ignore[no-untyped-def]
     """How many single letters with one and the same separator begin at token `t`, if they spell a word; else
     0."""
@@ -280,7 +280,7 @@ def _spaced(points, properties, starts, ends, t, stop, lower, vocabulary):  # ty
     return k - t if k - t >= 4 and contains(vocabulary, finish(state)) else 0
 
 
-@kernel
+@helper
 def _leet(points, properties, i, stop, lower, vocabulary):  # type: ignore[no-untyped-def]
     """Length of a word in leetspeak at `i`, 0 if there is none: signs for letters, and the word meant is
     known."""

@@ -25,7 +25,6 @@ from checks.text.flags import (
     SCRIPT_MASK,
     SPACE,
     SPACELESS,
-    STYLED,
     TOKEN_BROKEN,
     TOKEN_CAPITAL,
     TOKEN_FOREIGN,
@@ -36,7 +35,7 @@ from checks.text.flags import (
     ZERO_WIDTH,
 )
 from checks.text.hashing import CONTENT_SEED, WORD_SEED, finish, mix
-from checks.text.kernels import frozen, kernel
+from checks.text.kernels import frozen, helper, kernel
 
 _LATIN = SCRIPTS.index("Latin")
 _HAN = SCRIPTS.index("Han")
@@ -91,8 +90,7 @@ def tokenise(points: Points, broken: npt.NDArray[np.uint8]) -> Tokens:
         points.properties,
         points.offsets,
         frozen(broken),
-        table.lower,
-        table.plain,
+        table.folded,
         offsets,
         start,
         end,
@@ -117,18 +115,7 @@ def tokenise(points: Points, broken: npt.NDArray[np.uint8]) -> Tokens:
     )
 
 
-@kernel
-def _folded(point, bits, lower, plain):  # type: ignore[no-untyped-def]
-    """The character as a word's hash sees it: 0 for one that nobody sees."""
-    if bits & (ZERO_WIDTH | JOINER | VARIATION):
-        return np.uint32(0)
-    if bits & STYLED:
-        point = plain[point]
-    low = lower[point]
-    return low if low else point
-
-
-@kernel
+@helper
 def _is_address(points, i, stop):  # type: ignore[no-untyped-def]
     """Whether "http://", "https://" or "www." begins here."""
     if stop - i < 5:
@@ -146,7 +133,7 @@ def _is_address(points, i, stop):  # type: ignore[no-untyped-def]
     return k + 2 < stop and points[k] == 58 and points[k + 1] == 47 and points[k + 2] == 47
 
 
-@kernel
+@helper
 def _entity_end(points, i, stop):  # type: ignore[no-untyped-def]
     """One past an HTML entity that begins with the ampersand at `i`, or `i`."""
     k = i + 1
@@ -163,15 +150,16 @@ def _entity_end(points, i, stop):  # type: ignore[no-untyped-def]
     return i
 
 
-@kernel
+@helper
 def _run_end(points, properties, broken, i, stop, european):  # type: ignore[no-untyped-def]
     """One past the run of word characters (letters, marks, digits, inner apostrophes, invisible ones) at
     `i`."""
     script, joins = 0, False
+    last = np.uint32(0xFFFFFFFF)  # bits of the letter before: most are followed by one of their kind
     k = i
     while k < stop:
         bits = properties[k]
-        if broken[k]:
+        if bits == last or broken[k]:
             k += 1
             continue
         if bits & SPACELESS:
@@ -184,6 +172,7 @@ def _run_end(points, properties, broken, i, stop, european):  # type: ignore[no-
                     break
                 script = own
             joins = may_join
+            last = bits
         elif not bits & (MARK | DIGIT | ZERO_WIDTH | JOINER | VARIATION):
             c = points[k]
             apostrophe = c == 39 or c == 0x2019 or c == 0x2BC
@@ -199,8 +188,8 @@ def _run_end(points, properties, broken, i, stop, european):  # type: ignore[no-
     return k
 
 
-@kernel
-def _word(points, properties, broken, first, last, lower, plain, counts):  # type: ignore[no-untyped-def]
+@helper
+def _word(points, properties, broken, first, last, folded, counts):  # type: ignore[no-untyped-def]
     """Hash, kind, script of the word in [first, last), and whether it is a word at all."""
     state = WORD_SEED
     letters = latin = latin_like = foreign = foreign_like = capitals = changes = head_capitals = 0
@@ -214,7 +203,7 @@ def _word(points, properties, broken, first, last, lower, plain, counts):  # typ
             kind |= TOKEN_BROKEN
         if bits & DIGIT:
             has_digit = True
-        c = _folded(points[k], bits, lower, plain)
+        c = folded[points[k]]
         if c:
             state = mix(state, c)
         if not bits & LETTER:
@@ -256,8 +245,8 @@ def _word(points, properties, broken, first, last, lower, plain, counts):  # typ
     return finish(state), kind, script, letters > 0 and not has_digit
 
 
-@kernel
-def _content_hash(points, properties, first, stop, lower, plain):  # type: ignore[no-untyped-def]
+@helper
+def _content_hash(points, properties, first, stop, folded):  # type: ignore[no-untyped-def]
     state = CONTENT_SEED
     pending = False
     seen = False
@@ -266,7 +255,7 @@ def _content_hash(points, properties, first, stop, lower, plain):  # type: ignor
         if bits & SPACE:
             pending = seen
             continue
-        c = _folded(points[k], bits, lower, plain)
+        c = folded[points[k]]
         if c == 0:
             continue
         if pending:
@@ -283,8 +272,7 @@ def _tokenise(  # type: ignore[no-untyped-def]
     properties,
     offsets,
     broken,
-    lower,
-    plain,
+    folded,
     token_offsets,
     starts,
     ends,
@@ -300,7 +288,7 @@ def _tokenise(  # type: ignore[no-untyped-def]
     counts = np.zeros(32, np.int64)
     for message in range(len(offsets) - 1):
         i, stop = offsets[message], offsets[message + 1]
-        content_hash[message] = _content_hash(points, properties, i, stop, lower, plain)
+        content_hash[message] = _content_hash(points, properties, i, stop, folded)
         counts[:] = 0
         while i < stop:
             bits = properties[i]
@@ -319,7 +307,7 @@ def _tokenise(  # type: ignore[no-untyped-def]
                 ):  # an e-mail address
                     i = _zone_end(points, properties, i, stop, zone, ADDRESS)
                     continue
-                value, kind, script, is_word = _word(points, properties, broken, i, k, lower, plain, counts)
+                value, kind, script, is_word = _word(points, properties, broken, i, k, folded, counts)
                 if is_word:
                     starts[made], ends[made], hashes[made] = i, k, value
                     scripts[made], kinds[made] = script, kind
@@ -344,7 +332,7 @@ def _tokenise(  # type: ignore[no-untyped-def]
         message_script[message] = best
 
 
-@kernel
+@helper
 def _zone_end(points, properties, i, stop, zone, name):  # type: ignore[no-untyped-def]
     """Mark an address up to the next space, quote, bracket or character of a script without spaces."""
     while i < stop:
@@ -356,7 +344,7 @@ def _zone_end(points, properties, i, stop, zone, name):  # type: ignore[no-untyp
     return i
 
 
-@kernel
+@helper
 def _tag_end(points, properties, i, stop, zone):  # type: ignore[no-untyped-def]
     zone[i] = TAGGED
     i += 1
@@ -366,7 +354,7 @@ def _tag_end(points, properties, i, stop, zone):  # type: ignore[no-untyped-def]
     return i
 
 
-@kernel
+@helper
 def _pairs(points, properties, broken, i, stop, made, starts, ends, hashes, scripts, kinds, counts):  # type: ignore[no-untyped-def]
     """Overlapping pairs of a run without spaces; a run of one character gives that one."""
     first = i

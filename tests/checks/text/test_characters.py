@@ -79,6 +79,14 @@ def test_styled_letters_stand_for_plain_ones(styled: str, plain: str) -> None:
     assert chr(character_table().plain[ord(styled)]) == plain
 
 
+@pytest.mark.parametrize(
+    ("seen", "folded"),
+    [("Ä", "ä"), ("𝗙", "f"), ("Ｆ", "f"), ("’", "'"), ("a", "a"), ("\u200b", "\0"), ("\u200d", "\0")],
+)
+def test_words_are_compared_folded(seen: str, folded: str) -> None:
+    assert chr(character_table().folded[ord(seen)]) == folded
+
+
 def test_look_alikes_stand_for_latin_letters() -> None:
     for point, latin in lookalikes.skeletons().items():
         assert bits(chr(point)) & flags.CONFUSABLE
