@@ -22,6 +22,7 @@ DISTINCT_REGISTERS = 4096
 CONTENT_BUCKETS = 1 << 18
 VOCABULARY_BUCKETS = 1 << 15
 LENGTH_BINS = 77  # see `tally.length_bins`
+CODEC_CELLS = 64  # one for each of text.mojibake.CODECS, and room: one more must move no other cell
 
 # States follow the bins in the order of `Cell`, so a kernel adds `state - 1` to the number of bins.
 _STATES = ("null", "sentinel", "type_failure", "absent")
@@ -64,6 +65,7 @@ def text_fields(languages: int) -> dict[str, int]:
         "pair": languages * languages,
         "encoding_messages": len(ENCODING_CLASSES),
         "encoding_count": len(ENCODING_CLASSES),
+        "codec": CODEC_CELLS,
         "evasion_messages": len(EVASION_CLASSES),
         "evasion_count": len(EVASION_CLASSES),
         **dict.fromkeys((*counters, "words", "unknown_words"), 1),

@@ -27,7 +27,7 @@ from checks.series import ALL
 if TYPE_CHECKING:
     from checks.text import TextPlan
 
-VERSION = 1
+VERSION = 2
 NULL_SEGMENT = "null"
 OTHER_SEGMENT = "other"
 VOCABULARY_SEGMENTS = 5  # besides "*"

@@ -16,6 +16,7 @@ from checks import counting
 from checks.batch import Batch, Categories, Cell, Column, Numbers, Texts
 from checks.bins import LOG_BINS, log_bins
 from checks.layout import (
+    CODEC_CELLS,
     CONTENT_BUCKETS,
     DISTINCT_REGISTERS,
     LENGTH_BINS,
@@ -221,6 +222,8 @@ class Tally:
         self._bits(name, "encoding_messages", notes.encoding, message, len(ENCODING_CLASSES))
         self._bits(name, "evasion_messages", notes.evasion, message, len(EVASION_CLASSES))
         self._rows(name, "encoding_count", np.where(message[:, None], notes.encoding_counts, 0))
+        codec = np.where(message, notes.codec, -1).astype(np.int32)
+        self._tally(name, "codec", codec, CODEC_CELLS if (codec >= 0).any() else 0)
         self._rows(name, "evasion_count", np.where(message[:, None], notes.evasion_counts, 0))
         self._rows(name, "messages", message[:, None].astype(np.int64))
         self._rows(name, "sum", _length_sums(np.where(message, notes.chars, 0)))

@@ -77,6 +77,8 @@ class Annotations:
     switches           int32[n]  P: switch points between consecutive language tokens
     encoding           uint32[n] bit i set: the message has ENCODING_CLASSES[i]
     encoding_counts    int32[n, len(ENCODING_CLASSES)] occurrences
+    codec              int8[n]   index into mojibake.CODECS: what a message with mojibake is consistent with having been
+                                 read as; -1 where it has none, or none of them explains it
     evasion            uint32[n] bit i set: the message has EVASION_CLASSES[i]
     evasion_counts     int32[n, len(EVASION_CLASSES)] occurrences
     words              int32[n]  word tokens
@@ -99,6 +101,7 @@ class Annotations:
     switches: npt.NDArray[np.int32]
     encoding: npt.NDArray[np.uint32]
     encoding_counts: npt.NDArray[np.int32]
+    codec: npt.NDArray[np.int8]
     evasion: npt.NDArray[np.uint32]
     evasion_counts: npt.NDArray[np.int32]
     words: npt.NDArray[np.int32]

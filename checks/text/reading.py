@@ -17,6 +17,8 @@ from checks.text.plan import TextPlan
 from checks.text.tokens import Tokens, tokenise
 from checks.text.vocabulary import count_unknown
 
+_MOJIBAKE = ENCODING_CLASSES.index("mojibake")
+
 
 @dataclass(frozen=True)
 class Read:
@@ -91,6 +93,7 @@ def _annotated(batch: Read, plan: TextPlan) -> Annotations:
         switches=tags.counts[:, 2].copy(),
         encoding=damaged,
         encoding_counts=damage,
+        codec=np.where(damage[:, _MOJIBAKE] > 0, batch.misread.codec, -1).astype(np.int8),
         evasion=_bits(evasion),
         evasion_counts=evasion,
         words=words,
@@ -136,6 +139,7 @@ def _nothing() -> Annotations:
         switches=np.zeros(0, np.int32),
         encoding=np.zeros(0, np.uint32),
         encoding_counts=np.zeros((0, len(ENCODING_CLASSES)), np.int32),
+        codec=np.zeros(0, np.int8),
         evasion=np.zeros(0, np.uint32),
         evasion_counts=np.zeros((0, len(EVASION_CLASSES)), np.int32),
         words=np.zeros(0, np.int32),

@@ -290,6 +290,16 @@ def test_messages_are_counted_by_length_script_language_and_class() -> None:
     assert hidden == sum("\u200b" in text for text in messages)
 
 
+def test_mojibake_is_counted_by_the_codec_it_is_consistent_with() -> None:
+    from checks.text.mojibake import CODECS
+
+    plan, found = learnt(), whole(range(RECORDS))
+    counts = found.take(plan, "text", "codec")
+    broken = sum("Ğ¿" in text for text in pool()[0]["text"].to_pylist() if text)
+    assert {CODECS[i]: int(counts[i]) for i in np.flatnonzero(counts)} == {"cp1254": broken}
+    assert len(CODECS) <= len(counts)
+
+
 def test_the_vocabulary_counts_each_word_once_per_message_for_all_and_the_largest_segments() -> None:
     columns = (Column("text", "input", "text", languages=("en",)), Column("shop", "segment", "category"))
     learner = Learner(columns, segments=("shop",))

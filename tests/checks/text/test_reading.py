@@ -26,6 +26,7 @@ DTYPES = {
     "switches": np.int32,
     "encoding": np.uint32,
     "encoding_counts": np.int32,
+    "codec": np.int8,
     "evasion": np.uint32,
     "evasion_counts": np.int32,
     "words": np.int32,
