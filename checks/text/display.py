@@ -50,8 +50,8 @@ def _visible(text: str, place: int) -> str:
     hidden = category in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") or character in _HIDDEN or _noncharacter(point)
     if character in "\u200c\u200d" and _joins(text, place):
         return character
-    if 0xE0100 <= point <= 0xE01EF:
-        hidden = True
+    if 0xE0100 <= point <= 0xE01EF or 0xFE00 <= point <= 0xFE0F:
+        hidden = not _selects(text[max(place - 1, 0) : place])
     return f"⟦U+{point:04X}⟧" if hidden else character
 
 
@@ -65,6 +65,16 @@ def _joins(text: str, place: int) -> bool:
     if JOINING_SCRIPTS & {_first_word(neighbour) for neighbour in (before, after) if neighbour}:
         return True
     return bool(before and after) and _is_emoji(before) and _is_emoji(after)
+
+
+def _selects(before: str) -> bool:
+    """Whether a variation selector has something to vary there: a symbol, a digit, a sign, a Han character."""
+    if not before:
+        return False
+    return unicodedata.category(before) in ("So", "Sm", "Po", "Nd") or _first_word(before) in (
+        "CJK",
+        "MYANMAR",
+    )
 
 
 def _is_emoji(character: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -27,17 +28,74 @@ def excerpt(text: bytes, plan: TextPlan, label: str, width: int = 120) -> str | 
     feeds and
     tabs become spaces. Letters and their marks are never parted; what was cut is shown by "…".
     """
-    message = read(buffers(as_binary(pa.array([text], pa.large_binary()))), 0, 1)
+    message = _read(text)
     hit = _hit(message, plan, label)
-    if hit is None:
-        return None
+    return None if hit is None else _shown(message, hit, width, letters=label == "whole_word_homoglyph")
+
+
+def around(text: str, place: int, width: int = 120) -> str:
+    """At most `width` characters around the character at `place`, made visible as by `excerpt`; "" for no text."""
+    message = _read(text.encode("utf-8", "surrogatepass"))
+    count = len(message.points.points)
+    place = max(0, min(place, count - 1))
+    return _shown(message, (place, place + 1), width) if count else ""
+
+
+def best(texts: Sequence[bytes], plan: TextPlan, label: str, limit: int) -> list[int]:
+    """Which texts show a label best, the best first: at most `limit` indices, equal texts once.
+
+    Most hits of a class, most words of a language, most words in the lesser language of a pair, most occurrences of
+    a term. Equals stay in the given order; texts that do not show the label, or have none to show, are left out.
+    """
+    if not texts:
+        return []
+    batch = read(buffers(as_binary(pa.array(list(texts), pa.large_binary()))), 0, len(texts))
+    hits = _hits(batch, plan, label)
+    _, first = np.unique(batch.tokens.content_hash, return_index=True)
+    unique = np.zeros(len(texts), np.bool_)
+    unique[first] = True
+    order = np.argsort(-hits, kind="stable")
+    return [int(place) for place in order if hits[place] and unique[place]][:limit]
+
+
+def _hits(batch: Read, plan: TextPlan, label: str) -> npt.NDArray[np.int64]:
+    """How often each message shows a label."""
+    points, tokens = batch.points, batch.tokens
+    if label in ENCODING_CLASSES:
+        counts, _ = encoding.count(points, tokens, batch.misread)
+        return np.asarray(counts[:, ENCODING_CLASSES.index(label)], np.int64)
+    if label in EVASION_CLASSES:
+        counts, _ = obfuscation.count(points, tokens, batch.misread.broken, plan.known_words)
+        return np.asarray(counts[:, EVASION_CLASSES.index(label)], np.int64)
+    if set(label.split("+")) <= set(plan.languages):
+        tags = plan.column_to_language[tagged(batch, plan.choice).token]
+        wanted = [plan.languages.index(code) for code in label.split("+")]
+        return np.asarray(np.min([_per_message(tags == code, batch) for code in wanted], axis=0), np.int64)
+    return _per_message(np.isin(tokens.hash, _words(label)), batch)
+
+
+def _per_message(marked: npt.NDArray[np.bool_], batch: Read) -> npt.NDArray[np.int64]:
+    """How many words of each message are marked."""
+    return np.diff(np.concatenate([[0], np.cumsum(marked, dtype=np.int64)])[batch.tokens.offsets])
+
+
+def _read(text: bytes) -> Read:
+    return read(buffers(as_binary(pa.array([text], pa.large_binary()))), 0, 1)
+
+
+def _words(term: str) -> npt.NDArray[np.int64]:
+    return _read(term.encode("utf-8", "surrogatepass")).tokens.hash
+
+
+def _shown(message: Read, hit: tuple[int, int], width: int, *, letters: bool = False) -> str:
+    """The message around a hit. `letters`: name those of the hit that only look like Latin ones."""
     # No more than can be shown is looked at: a message may have millions of characters.
     count = len(message.points.points)
     first, last = max(0, hit[0] - 4 * width), min(count, hit[0] + 4 * width)
     points, properties = message.points.points[first:last], message.points.properties[first:last]
     hit = hit[0] - first, min(hit[1], last) - first
     pieces = shown("".join(map(chr, points)))
-    if label == "whole_word_homoglyph":
+    if letters:
         for place in range(*hit):
             if properties[place] & CONFUSABLE:
                 pieces[place] = named(chr(points[place]))
@@ -62,8 +120,7 @@ def _hit(message: Read, plan: TextPlan, label: str) -> tuple[int, int] | None:
         return _first_run(marks == wanted + 1) if counts[0, wanted] else None
     if set(label.split("+")) <= set(plan.languages):
         return _language_hit(message, plan, label.split("+"))
-    term = read(buffers(as_binary(pa.array([label]))), 0, 1).tokens.hash
-    at = np.flatnonzero(np.isin(tokens.hash, term))
+    at = np.flatnonzero(np.isin(tokens.hash, _words(label)))
     return (int(tokens.start[at[0]]), int(tokens.end[at[0]])) if len(at) else None
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from checks.text import annotate, excerpt
 from checks.text.annotations import ENCODING_CLASSES, EVASION_CLASSES
+from checks.text.evidence import around, best
 from tests.checks.text.samples import SENTENCES, large, plan
 
 PADDING = "the parcel came late " * 20
@@ -28,7 +29,7 @@ HITS = {
     "zero_width": ("par\u200bcel".encode(), "⟦U+200B⟧"),
     "bidi_control": ("a\u202eb".encode(), "⟦U+202E⟧"),
     "tag_characters": ("a\U000e0068".encode(), "⟦U+E0068⟧"),
-    "variation_selectors": ("a\ufe01b".encode(), "a\ufe01b"),
+    "variation_selectors": ("a\ufe01b".encode(), "a⟦U+FE01⟧b"),
     "stacked_marks": ("h\u0300\u0301\u0302".encode(), "h\u0300\u0301\u0302"),
     "styled_letters": ("𝗽𝗮𝗿𝗰𝗲𝗹".encode(), "𝗽𝗮𝗿𝗰𝗲𝗹"),
     "leetspeak": (b"p4rcel", "p4rcel"),
@@ -115,3 +116,29 @@ def test_agrees_with_the_annotations() -> None:
             assert (excerpt(message.encode(), plan(), name) is not None) == bool(found.encoding[0] >> k & 1)
         for k, name in enumerate(EVASION_CLASSES):
             assert (excerpt(message.encode(), plan(), name) is not None) == bool(found.evasion[0] >> k & 1)
+
+
+@pytest.mark.parametrize(("label", "hit"), HITS.items())
+def test_the_best_example_of_a_class_has_the_most_hits(label: str, hit: tuple[bytes, str]) -> None:
+    raw, _ = hit
+    none, one, many = PADDING.encode(), raw + b" the parcel", b" and ".join([raw] * 4) + b" came late"
+    assert best([none, one, many, one], plan(), label, 5) == [2, 1]
+    assert best([none, one, many], plan(), label, 1) == [2]
+    assert best([none], plan(), label, 5) == best([], plan(), label, 5) == []
+
+
+def test_the_best_example_of_a_language_a_pair_or_a_term() -> None:
+    german, turkish = SENTENCES["de"], SENTENCES["tr"]
+    little, even = f"{german} {german} {turkish}", f"{german} {german} {turkish} {turkish}"
+    texts = [german.encode(), little.encode(), even.encode()]
+    assert best(texts, plan(), "tr", 5) == [2, 1]
+    assert best(texts, plan(), "de+tr", 5) == best(texts, plan(), "tr+de", 5) == [2, 1]
+    assert best([b"glimzo", b"a GLIMZO, a glimzo", b"glimzos"], plan(), "glimzo", 5) == [1, 0]
+
+
+def test_text_around_a_place_is_cut_and_made_visible() -> None:
+    text = "x" * 300 + "\u200bé" + "y" * 300
+    assert around(text, 301, width=21) == "…xxxxx⟦U+200B⟧éyyyyy…"
+    assert around("short\nand plain", 3) == "short and plain"
+    assert around("short", 99) == "short"
+    assert around("", 0) == ""
