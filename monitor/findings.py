@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from checks import explain
 from checks.baseline import Baseline
@@ -15,12 +16,18 @@ from checks.plan import Plan
 from checks.profile import Profile
 from checks.scores import Scores
 from checks.series import Series
-from monitor.alerts.attributes import Attributes, Example, Moved, Share
+from monitor import privacy
+from monitor.alerts.attributes import Attributes, Damage, Example, Moved, Share
 from monitor.alerts.episodes import FamilyFinding
+from monitor.damage import explain as explain_damage
+from monitor.damage import proposed
 from monitor.store import samples
 from monitor.store.engine import Store
 from monitor.store.samples import Sample
 from monitor.watched import Watched
+
+if TYPE_CHECKING:
+    from checks.text import TextPlan
 
 MAX_NAMED = 12
 MAX_EXAMPLES = 5
@@ -29,7 +36,13 @@ _LOOK_BACK = 12
 _LEAST_DOCUMENTS = 8
 # Labels for messages of two languages: of any two, and of two that the reference never mixed.
 _ANY_PAIR, _NEW_PAIR = "any pair", "new pair"
-_PLACEHOLDER = re.compile(r"⟨\w+⟩")
+# How the sample keeps what no database takes as text.
+_STORED_AS = {
+    "invalid_bytes": re.compile(r"\\x[89a-f][0-9a-f]"),
+    "surrogate": re.compile(r"\\xed\\x[ab][0-9a-f]\\x[89ab][0-9a-f]"),
+    "control": re.compile("\N{SYMBOL FOR NULL}"),
+}
+_MOST_COMPARED = 500  # records of which the best examples are chosen
 
 
 @dataclass(frozen=True)
@@ -69,6 +82,7 @@ class Findings:
         if not finding.firing:
             return FamilyFinding(finding.family, False, finding.clean, since_us)
         terms = self._terms(window, finding)
+        damage = self._damage(window, finding)
         # Volumes are compared with what one window expects; everything else gains from more records.
         changed = window.profile
         if finding.family != "volume":
@@ -78,9 +92,10 @@ class Findings:
             moved=tuple(self._moved(window, named) for named in finding.named[:MAX_NAMED]),
             segments=tuple(Share(share.segment, min(share.share, 1.0), share.surprise) for share in shares),
             sentences=explain.sentences(
-                finding, shares, self._baseline, self._watched.contract.timezone, terms
+                finding, shares, self._baseline, self._watched.contract.timezone, terms, _told(damage)
             ),
             hard=tuple(f"{break_name(broken)}: {broken.message}" for broken in finding.hard),
+            damage=damage,
         )
         examples = tuple(islice(self._examples(window, finding, terms), MAX_EXAMPLES))
         return FamilyFinding(finding.family, True, finding.clean, since_us, attributes, examples)
@@ -114,14 +129,35 @@ class Findings:
         since_us = finding.since_us if finding.since_us is not None else window.start_us
         kept = [sample for sample in self._samples(window.start_us, since_us) if sample.text is not None]
         found = novel_terms(
-            # What redaction put in place of a person is no word of the message.
-            [_PLACEHOLDER.sub(" ", sample.text or "").encode("utf-8", "surrogatepass") for sample in kept],
+            [_words_of(sample) for sample in kept],
             plan,
             weights=[1 / sample.inclusion_probability for sample in kept],
+            units=self._units(kept),
+            windows=[self._watched.grid.window_start(sample.event_us) for sample in kept],
             minimum_documents=_LEAST_DOCUMENTS,
             limit=3,
         )
         return tuple(term.term for term in found)
+
+    def _units(self, kept: Sequence[Sample]) -> list[str | None] | None:
+        """The pseudonym of who sent each record, where the contract has a unit and a key to hide it with."""
+        names = self._watched.contract.names("unit")
+        if not names or not self._watched.contract.privacy.key:
+            return None
+        return [sample.features.get(names[0]) for sample in kept]
+
+    def _damage(self, window: Window, finding: Finding) -> Damage | None:
+        """What is known of the mojibake since the change began, where mojibake is what rose."""
+        risen = [self._baseline.series[named.series] for named in finding.named if named.effect > 0]
+        columns = [s.column for s in risen if s.metric == "encoding_rate" and s.term == "mojibake"]
+        if not columns:
+            return None
+        since_us = finding.since_us if finding.since_us is not None else window.start_us
+        changed = self._profiles(self._first_us(window.start_us, since_us), window.start_us + 1)
+        kept: list[Sample] = []
+        if columns[0] == self._watched.contract.names("input")[0]:  # the column whose text and flags are kept
+            kept = self._samples(window.start_us, since_us)
+        return explain_damage(changed, self._plan, columns[0], kept)
 
     def _samples(self, start_us: int, since_us: int) -> list[Sample]:
         with self._store.read() as conn:
@@ -143,8 +179,8 @@ class Findings:
         # One label must not take every place.
         each = -(-MAX_EXAMPLES // len(set(labels))) if labels else 0
         for label in dict.fromkeys(labels):
-            fitting = (row for row in rows if _shows(row, label, terms, pairs))
-            yield from islice(self._shown(fitting, label, seen), each)
+            fitting = [row for row in rows if _shows(row, label, terms, pairs) and row.event_id not in seen]
+            yield from islice(self._shown(self._best(fitting, label), label, seen), each)
         for broken in finding.hard:
             for row in rows[:MAX_EXAMPLES]:
                 if broken.column in row.features and row.event_id not in seen:
@@ -153,28 +189,68 @@ class Findings:
                         row.event_id, broken.column, f"{broken.column} = {row.features[broken.column]}"
                     )
 
+    def _best(self, rows: Sequence[Sample], label: str) -> list[Sample]:
+        """The rows that show a label best, then the others by chance; one of equal texts."""
+        looked = [row for row in rows if row.text is not None][:_MOST_COMPARED]
+        if not looked or label in (_ANY_PAIR, _NEW_PAIR):
+            return list(rows)
+        from checks.text.evidence import best
+
+        texts = [_raw(row.text or "") for row in looked]
+        first = [looked[place] for place in best(texts, self._text_plan(), label, MAX_EXAMPLES)]
+        return first or looked  # what storing has changed, such as invalid bytes, no detector finds again
+
     def _shown(self, rows: Iterable[Sample], label: str, seen: set[str]) -> Iterator[Example]:
         """An example of every row whose text shows the label, and that was not `seen` for another one."""
         for row in rows:
-            if row.event_id in seen:
+            if row.event_id in seen or row.text is None or not self._plan.text:
                 continue
             concrete = _pair(row) if label in (_ANY_PAIR, _NEW_PAIR) else label
-            excerpt = self._excerpt(row, concrete)
+            # Where the contract lets text be kept as it came, what leaves with an alert is redacted all the same.
+            text = privacy.redact([row.text], self._watched.contract.privacy.redact)[0]
+            excerpt = self._excerpt(text, concrete, row.prediction)
             if excerpt is not None:
                 seen.add(row.event_id)
-                yield Example(row.event_id, concrete, excerpt)
+                yield Example(row.event_id, concrete, excerpt, self._repair(text, concrete))
 
-    def _excerpt(self, row: Sample, label: str) -> str | None:
-        if row.text is None or not self._plan.text:
-            return None
+    def _excerpt(self, text: str, label: str, prediction: str | None) -> str | None:
         from checks.text import excerpt, reveal
+        from checks.text.evidence import around
 
-        plan = next(iter(self._plan.text.values()))
-        text = row.text.encode("utf-8", "surrogatepass")
-        shown = excerpt(text, plan, label)
-        if shown is None and label == row.prediction:
-            shown = reveal(row.text)[:120]
+        shown = excerpt(_raw(text), self._text_plan(), label)
+        if shown is None and label in _STORED_AS and (found := _STORED_AS[label].search(text)):
+            return around(text, found.start())
+        if shown is None and label == prediction:
+            return reveal(text)[:120]
         return shown
+
+    def _repair(self, text: str, label: str) -> str | None:
+        """What ftfy would make of the text, around the first character that it changes."""
+        from checks.text.evidence import around
+
+        fixed = proposed(text, label, self._watched.contract.privacy)
+        if fixed is None or fixed == text:
+            return None
+        same = next((at for at, (a, b) in enumerate(zip(text, fixed, strict=False)) if a != b), len(fixed))
+        return around(fixed, same)
+
+    def _text_plan(self) -> TextPlan:
+        return next(iter(self._plan.text.values()))
+
+
+def _told(damage: Damage | None) -> str:
+    """What the sentences say of mojibake."""
+    if damage is None:
+        return ""
+    rate = None
+    if damage.rate is not None and damage.low is not None and damage.high is not None:
+        rate = damage.rate, damage.low, damage.high
+    codecs = [(codec.name, codec.share) for codec in damage.codecs]
+    return explain.mojibake(codecs, damage.looked_at, damage.confirmed, damage.outside, rate)
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _label(series: Series) -> str | None:

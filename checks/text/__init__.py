@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from checks.text.annotations import ENCODING_CLASSES, EVASION_CLASSES, SCRIPTS, Annotations
     from checks.text.display import reveal
     from checks.text.evidence import excerpt
+    from checks.text.inspection import Inspection, inspect
     from checks.text.learning import learn
     from checks.text.plan import TextPlan
     from checks.text.reading import annotate
-    from checks.text.vocabulary import Term, novel_terms
+    from checks.text.terms import Term, novel_terms
     from checks.text.warmth import warm_up
 
 __all__ = [
@@ -24,10 +25,12 @@ __all__ = [
     "EVASION_CLASSES",
     "SCRIPTS",
     "Annotations",
+    "Inspection",
     "Term",
     "TextPlan",
     "annotate",
     "excerpt",
+    "inspect",
     "learn",
     "novel_terms",
     "reveal",
@@ -39,12 +42,14 @@ _HOMES = {
     "EVASION_CLASSES": "annotations",
     "SCRIPTS": "annotations",
     "Annotations": "annotations",
-    "Term": "vocabulary",
+    "Inspection": "inspection",
+    "Term": "terms",
     "TextPlan": "plan",
     "annotate": "reading",
     "excerpt": "evidence",
+    "inspect": "inspection",
     "learn": "learning",
-    "novel_terms": "vocabulary",
+    "novel_terms": "terms",
     "reveal": "display",
     "warm_up": "warmth",
 }

@@ -9,14 +9,20 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from checks.text import spots
 from checks.text.decoding import as_binary, buffers
 from checks.text.kernels import frozen
 from checks.text.plan import UND, UND_LATIN, TextPlan, detector_versions
 from checks.text.profiles import WIDTH, profiles
 from checks.text.reading import Read, batches, tagged
 from checks.text.switching import STRANGERS, UND_COLUMN, Choice, choice
-from checks.text.tokens import Tokens
-from checks.text.vocabulary import Frequencies, document_frequencies, merge_frequencies
+from checks.text.vocabulary import (
+    Frequencies,
+    document_frequencies,
+    merge_frequencies,
+    merge_phrases,
+    spot_frequencies,
+)
 
 PRIOR_WEIGHT = (
     6.0  # of log(share of words) against a message's summed score, whose n-grams overlap and so overstate
@@ -46,7 +52,8 @@ def learn(
     named = (*chosen, UND, UND_LATIN)
     read = list(batches(buffers(as_binary(texts))))
     total = sum(int((np.diff(batch.points.offsets) > 0).sum()) for batch in read)
-    found = merge_frequencies([_frequencies(batch.tokens) for batch in read])
+    found = merge_frequencies([document_frequencies(batch.tokens) for batch in read])
+    phrases = merge_phrases([_phrases(batch) for batch in read], total)
     log_prior = tuple(UNKNOWN_LATIN if language == UND_LATIN else 0.0 for language in named)
     evidence: dict[str, float] = {}
     otherwise = FIRST_EVIDENCE
@@ -63,13 +70,17 @@ def learn(
         found.words,
         frozen(found.documents.astype(np.int32)),
         found.witnesses(),
+        phrases.words,
+        frozen(phrases.documents.astype(np.int32)),
         total,
         detector_versions(),
     )
 
 
-def _frequencies(tokens: Tokens) -> Frequencies:
-    return document_frequencies(tokens.offsets, tokens.hash, tokens.kind, tokens.content_hash)
+def _phrases(batch: Read) -> Frequencies:
+    points, tokens = batch.points, batch.tokens
+    found = [spots.phrases(points, tokens), spots.markers(points, tokens, batch.misread.broken)]
+    return spot_frequencies(spots.together(found), tokens.content_hash)
 
 
 def _checked(languages: tuple[str, ...] | None, known: tuple[str, ...]) -> tuple[str, ...]:

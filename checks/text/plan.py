@@ -12,19 +12,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from checks.text import encoding, mojibake, obfuscation, switching
+from checks.text import encoding, lexicon, mojibake, obfuscation, switching
 from checks.text.characters import character_table
 from checks.text.kernels import frozen
-from checks.text.profiles import WIDTH, profiles
+from checks.text.language import Sources, sources
+from checks.text.own_profiles import OwnProfile
+from checks.text.profiles import WIDTH, profiles, with_own
 from checks.text.vocabulary import hash_table
 
 UND = "und"
 UND_LATIN = "und-Latn"
 
 
-def detector_versions() -> dict[str, str]:
-    """Everything outside the plan that a verdict depends on."""
+def detector_versions(*, with_lexicon: bool = False) -> dict[str, str]:
+    """Everything outside the plan that a verdict depends on. Raises LexiconMissing."""
     return {
+        **({"wordfreq": lexicon.version()} if with_lexicon else {}),
         "unicode": character_table().version,
         "langdetect": profiles().version,
         "switching": switching.VERSION,
@@ -46,8 +49,12 @@ class TextPlan:
     vocabulary  int64[V], sorted: hashes of the known words
     documents   int32[V]: learning texts that hold each word
     witnesses   int64[W], sorted: hashes of (word, text) for the words of a single learning text
+    phrases     int64[P], sorted: hashes of the known phrases of two words, hashtags and emoji
+    phrase_documents  int32[P]: learning texts that hold each
     total       learning texts
     versions    of detectors and data
+    profiles    the user's own language profiles, in the order of their names
+    lexicon     whether the common words of the languages count
     """
 
     languages: tuple[str, ...]
@@ -56,8 +63,17 @@ class TextPlan:
     vocabulary: npt.NDArray[np.int64]
     documents: npt.NDArray[np.int32]
     witnesses: npt.NDArray[np.int64]
+    phrases: npt.NDArray[np.int64]
+    phrase_documents: npt.NDArray[np.int32]
     total: int
     versions: Mapping[str, str]
+    profiles: tuple[OwnProfile, ...] = ()
+    lexicon: bool = False
+
+    @cached_property
+    def sources(self) -> Sources:
+        """What its words are scored by."""
+        return sources(self.profiles, self.languages if self.lexicon else ())
 
     @cached_property
     def known_words(self) -> npt.NDArray[np.int64]:
@@ -82,7 +98,7 @@ class TextPlan:
     @cached_property
     def choice(self) -> switching.Choice:
         """The plan's languages as the decoder wants them."""
-        table = profiles()
+        table = with_own(self.profiles)
         return switching.choice(
             self.languages,
             self.log_prior,
@@ -95,7 +111,7 @@ class TextPlan:
     @cached_property
     def column_to_language(self) -> npt.NDArray[np.int16]:
         """int16[65]: index into `languages` of a score column; the last entry, for column -1, is -1."""
-        table = profiles()
+        table = with_own(self.profiles)
         columns = np.full(WIDTH + 1, -1, np.int16)
         for index, language in enumerate(self.languages):
             if language == UND:
@@ -115,8 +131,12 @@ class TextPlan:
             "vocabulary": _packed(np.diff(self.vocabulary, prepend=np.int64(0)).astype("<i8")),
             "documents": _packed(self.documents.astype("<i4")),
             "witnesses": _packed(np.diff(self.witnesses, prepend=np.int64(0)).astype("<i8")),
+            "phrases": _packed(np.diff(self.phrases, prepend=np.int64(0)).astype("<i8")),
+            "phrase_documents": _packed(self.phrase_documents.astype("<i4")),
             "total": self.total,
             "versions": dict(sorted(self.versions.items())),
+            "profiles": [profile.to_dict() for profile in self.profiles],
+            "lexicon": self.lexicon,
         }
 
     @classmethod
@@ -133,8 +153,12 @@ class TextPlan:
             vocabulary=frozen(vocabulary),
             documents=frozen(documents),
             witnesses=frozen(np.cumsum(_unpacked(body["witnesses"], "<i8"), dtype=np.int64)),
+            phrases=frozen(np.cumsum(_unpacked(body["phrases"], "<i8"), dtype=np.int64)),
+            phrase_documents=frozen(_unpacked(body["phrase_documents"], "<i4").astype(np.int32)),
             total=int(body["total"]),
             versions=dict(body["versions"]),
+            profiles=tuple(OwnProfile.from_dict(profile) for profile in body["profiles"]),
+            lexicon=bool(body["lexicon"]),
         )
 
 

@@ -1,29 +1,24 @@
-"""Vocabulary: which words are known, and which terms a window uses more than the reference did."""
+"""Vocabulary: which words and phrases the reference knows, and how many words of a message it does not."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from checks.text import mojibake
-from checks.text.decoding import as_binary, buffers, decode
 from checks.text.flags import TOKEN_BROKEN, TOKEN_MIXED
 from checks.text.hashing import contains, finish, mix
 from checks.text.kernels import frozen, kernel
-from checks.text.tokens import tokenise
+from checks.text.spots import Spots, documents_of
+from checks.text.tokens import Tokens
 
-if TYPE_CHECKING:
-    from checks.text.plan import TextPlan
-
+# A plan must stay small however many distinct words a reference holds: about 5 MB as JSON with all of these. Of
+# words that one text holds those of the smallest hashes stay; a word left out is unknown to later messages and
+# was so to the reference, so that the rate of unknown words keeps its meaning.
 KEEP_WORDS = 200_000
-
-# Of hundreds of words in a window half are a little more frequent than before; by this much hardly one is.
-SURE_Z = 3.0
+KEEP_PHRASES = 100_000
 
 
 def hash_table(words: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -92,16 +87,20 @@ class Frequencies:
         return frozen(np.sort(out))
 
 
-def document_frequencies(
-    offsets: npt.NDArray[np.int64],
-    hashes: npt.NDArray[np.int64],
-    kinds: npt.NDArray[np.uint16],
-    content: npt.NDArray[np.int64],
+def document_frequencies(tokens: Tokens) -> Frequencies:
+    """The distinct sound words of some documents."""
+    sound = (tokens.kind & (TOKEN_BROKEN | TOKEN_MIXED)) == 0
+    return _frequencies(tokens.hash[sound], documents_of(tokens)[sound], tokens.content_hash)
+
+
+def spot_frequencies(found: Spots, content: npt.NDArray[np.int64]) -> Frequencies:
+    """The distinct terms of some documents; `content` int64[n] holds the hash of each document."""
+    return _frequencies(found.hash, found.document, content)
+
+
+def _frequencies(
+    hashes: npt.NDArray[np.int64], documents: npt.NDArray[np.int64], content: npt.NDArray[np.int64]
 ) -> Frequencies:
-    """The distinct sound words of some documents; `content` holds the hash of each document."""
-    documents = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    sound = (kinds & (TOKEN_BROKEN | TOKEN_MIXED)) == 0
-    documents, hashes = documents[sound], hashes[sound]
     order = np.lexsort((documents, hashes))
     documents, hashes = documents[order], hashes[order]
     first = np.ones(len(hashes), np.bool_)
@@ -126,85 +125,17 @@ def merge_frequencies(parts: Sequence[Frequencies], keep: int = KEEP_WORDS) -> F
     return Frequencies(frozen(words[kept]), frozen(counts[kept].astype(np.int64)), frozen(content[kept]))
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A word that a window uses more than the reference did.
+def least_phrase_documents(total: int) -> int:
+    """How many of `total` documents must hold a phrase, hashtag or emoji for the plan to keep it.
 
-    z is the signed root of Dunning's log-likelihood ratio, in standard deviations; `documents` of the window hold
-    the term, `expected_documents` would have.
+    One in 5,000, so that documents of L words keep at most 5,000·L phrases however many they are. What is left out
+    counts as one document less than this, which no phrase that is worth naming hides behind.
     """
-
-    term: str
-    z: float
-    documents: int
-    expected_documents: float
+    return max(2, -(-total // 5000))
 
 
-def novel_terms(
-    window: Sequence[bytes],
-    plan: TextPlan,
-    *,
-    weights: Sequence[float] | None = None,
-    minimum_documents: int = 10,
-    limit: int = 20,
-) -> list[Term]:
-    """The terms that tell the window from the reference, the surest first.
-
-    z is the signed root of the log-likelihood ratio of document frequencies (Dunning 1993). It is sure of ten
-    messages of a word that a large reference lacks, where log-odds over their standard deviation are not, having
-    next to nothing to estimate the reference's odds from. `weights` are 1 / inclusion probability; they are
-    scaled to sum to the number of messages. A known word that became much more frequent is a term as a new one
-    is. Empty for a plan that has learnt nothing, or without a term in `minimum_documents` that is `SURE_Z` above
-    the reference.
-    """
-    if not window or plan.total == 0:
-        return []
-    points = decode(buffers(as_binary(pa.array(window, pa.large_binary()))), 0, len(window))
-    tokens = tokenise(points, mojibake.find(points).broken)
-    documents = np.repeat(np.arange(len(window)), np.diff(tokens.offsets))
-    sound = np.flatnonzero((tokens.kind & (TOKEN_BROKEN | TOKEN_MIXED)) == 0)
-    sound = sound[np.lexsort((documents[sound], tokens.hash[sound]))]
-    hashes, documents = tokens.hash[sound], documents[sound]
-    first = np.ones(len(sound), np.bool_)
-    first[1:] = (hashes[1:] != hashes[:-1]) | (documents[1:] != documents[:-1])
-    words, begin, place = np.unique(hashes[first], return_index=True, return_inverse=True)
-    seen = np.bincount(place, minlength=len(words))
-    scale = np.ones(len(window)) if weights is None else np.asarray(weights, np.float64)
-    scale = scale * (len(window) / scale.sum())
-    weighted = np.bincount(place, weights=scale[documents[first]], minlength=len(words))
-    at = np.searchsorted(plan.vocabulary, words)
-    known = at < len(plan.vocabulary)
-    known[known] = plan.vocabulary[at[known]] == words[known]
-    before = np.zeros(len(words))
-    before[known] = plan.documents[at[known]]
-    z = _deviance_z(weighted.astype(np.float64), float(len(window)), before, float(plan.total))
-    sure = (seen >= minimum_documents) & (z >= SURE_Z)
-    rank = [int(k) for k in np.lexsort((words, -z)) if sure[k]][:limit]
-    example = sound[first][begin]
-    return [
-        Term(
-            _spelling(points.points[tokens.start[example[k]] : tokens.end[example[k]]]),
-            float(z[k]),
-            int(seen[k]),
-            float(before[k] * len(window) / plan.total),
-        )
-        for k in rank
-    ]
-
-
-def _deviance_z(
-    now: npt.NDArray[np.float64], now_total: float, before: npt.NDArray[np.float64], before_total: float
-) -> npt.NDArray[np.float64]:
-    pooled = (now + before) / (now_total + before_total)
-    log_ratio = np.zeros(len(now))
-    for count, total in ((now, now_total), (before, before_total)):
-        for part, expected in ((count, total * pooled), (total - count, total * (1 - pooled))):
-            # Nothing of what is hardly expected adds nothing; rounding may leave a rest just below zero.
-            held = part > 0
-            log_ratio[held] += part[held] * np.log(part[held] / expected[held])
-    side = np.sign(now / now_total - before / before_total)
-    return np.asarray(side * np.sqrt(2 * np.maximum(log_ratio, 0)), np.float64)
-
-
-def _spelling(points: npt.NDArray[np.uint32]) -> str:
-    return "".join(map(chr, points)).lower()
+def merge_phrases(parts: Sequence[Frequencies], total: int) -> Frequencies:
+    """As `merge_frequencies`, of the phrases that enough of `total` documents hold, at most KEEP_PHRASES."""
+    merged = merge_frequencies(parts, KEEP_PHRASES)
+    kept = merged.documents >= least_phrase_documents(total)
+    return Frequencies(*(frozen(part[kept]) for part in (merged.words, merged.documents, merged.content)))

@@ -73,14 +73,14 @@ def test_an_encoding_incident_shows_the_broken_text(tmp_path: Path, url: str) ->
     assert len({example.event_id for example in evidence}) == len(evidence)
 
 
-def test_a_new_word_is_named_and_shown(tmp_path: Path, url: str) -> None:
+def test_new_words_are_named_and_shown(tmp_path: Path, url: str) -> None:
     attributes, evidence = found(
         tmp_path, url, lambda row: dict(row, comment=row["comment"] + " so glimzo"), "vocabulary", every=2
     )
-    assert "“glimzo”" in attributes.sentences[0]
-    shown = [example for example in evidence if example.label == "glimzo"]
+    assert "“so glimzo”" in attributes.sentences[0]
+    shown = [example for example in evidence if example.label == "so glimzo"]
     assert shown
-    assert all("glimzo" in example.excerpt for example in shown)
+    assert all("so glimzo" in example.excerpt for example in shown)
 
 
 def test_a_frozen_column_breaks_at_once_and_shows_its_value(tmp_path: Path, url: str) -> None:
