@@ -18,6 +18,7 @@ __all__ = ["Share", "segments", "sentences"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))
 _OTHERS_NAMED = 3
+_CODECS_NAMED = 2
 
 Words = Callable[[Series], str]
 
@@ -49,9 +50,10 @@ def sentences(
     baseline: Baseline,
     timezone: str,
     terms: Sequence[str] = (),
+    told: str = "",
 ) -> tuple[str, str, str]:
     """Three sentences from computed facts; `terms` are words that became more frequent, new or not,
-    to show where the vocabulary moved.
+    to show where the vocabulary moved; `told` is a clause about what moved most, as `mojibake` gives it.
 
     A finding of hard breaks alone says their messages. Raises ValueError for a finding with neither.
     """
@@ -59,13 +61,50 @@ def sentences(
         raise ValueError(f"the finding of {finding.family} names nothing: there is nothing to explain")
     part = baseline.series[finding.named[0].series].segment if finding.named else ALL
     return (
-        _what(finding, baseline, terms),
+        _what(finding, baseline, terms, told),
         _how_big(finding, baseline),
         _where(finding, shares, part, timezone),
     )
 
 
-def _what(finding: Finding, baseline: Baseline, terms: Sequence[str]) -> str:
+def mojibake(
+    codecs: Sequence[tuple[str, float]],
+    looked_at: int,
+    confirmed: int,
+    outside: int,
+    rate: tuple[float, float, float] | None,
+) -> str:
+    """A clause on suspected mojibake: its codecs with their shares, and what ftfy says of those it looked at.
+
+    `rate`: the share of all messages that ftfy confirms and its interval, None if it could look at none. "Consistent
+    with", never "caused by": several codecs may explain the same sequence.
+    """
+    said = [
+        f"{percent(share)} {'of them are consistent with' if not place else 'with'} UTF-8 read as {name}"
+        for place, (name, share) in enumerate(codecs[:_CODECS_NAMED])
+    ]
+    clauses = [_listed(said)] if said else []
+    if looked_at:
+        verdict = f"ftfy confirms {confirmed:,} of {looked_at:,} looked at"
+        if outside:
+            verdict += f" ({outside:,} {'is' if outside == 1 else 'are'} outside what it can confirm)"
+        if rate is not None:
+            verdict += (
+                f", and so {percent(rate[0])} of all messages ({percent(rate[1])} to {percent(rate[2])})"
+            )
+        clauses.append(verdict)
+    elif rate is not None:
+        clauses.append("none of it is among the kept records, so ftfy has confirmed none")
+    else:
+        clauses.append("no text is kept, so ftfy has confirmed none")
+    return "; ".join(clauses)
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def _what(finding: Finding, baseline: Baseline, terms: Sequence[str], told: str) -> str:
     if not finding.named:
         said = "; ".join(dict.fromkeys(one.message for one in finding.hard))  # may begin with a column
         return said if said.endswith(".") else said + "."
@@ -73,6 +112,8 @@ def _what(finding: Finding, baseline: Baseline, terms: Sequence[str]) -> str:
     said = _moved(lead, baseline.series[lead.series])
     if terms:
         said += ", told by the words " + ", ".join(f"“{term}”" for term in terms)
+    if told:
+        said += f"; {told}"
     others = [baseline.series[one.series] for one in finding.named[1:]]
     if others:
         names = ", ".join(_subject(one) for one in others[:_OTHERS_NAMED])
@@ -88,7 +129,7 @@ def _moved(named: Named, series: Series) -> str:
     if series.kind == "volume":
         return f"{_subject(series)} went from about {expected:,.0f} to {value:,.0f} a window"
     if series.kind == "rate":
-        return f"{_subject(series)} went from {_percent(expected)} to {_percent(value)}"
+        return f"{_subject(series)} went from {percent(expected)} to {percent(value)}"
     if series.kind == "mean":
         return f"{_subject(series)} went from {_number(expected)} to {_number(value)}"
     return f"{_subject(series)} moved"
@@ -155,7 +196,7 @@ def _where(finding: Finding, shares: Sequence[Share], part: str, timezone: str) 
     since = (
         "It began in this window"
         if finding.since_us is None
-        else f"It began about {_at(finding.since_us, timezone)}"
+        else f"It began about {at(finding.since_us, timezone)}"
     )
     if not shares:
         return f"{since}; no segment carries it alone."
@@ -167,16 +208,18 @@ def _where(finding: Finding, shares: Sequence[Share], part: str, timezone: str) 
     return f"{since}; most of it comes from {carried}."
 
 
-def _at(us: int, timezone: str) -> str:
+def at(us: int, timezone: str) -> str:
+    """A moment as people say it: "Sunday 22 February 2015 18:00 (UTC)"."""
     local = (_EPOCH + timedelta(microseconds=us)).astimezone(ZoneInfo(timezone))
     return f"{local:%A} {local.day} {local:%B %Y %H:%M} ({timezone})"
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A share 0..1 in words; a tiny one is "under 0.1 %"."""
     if share == 0:
         return "0 %"
-    percent = share * 100
-    return f"{percent:.0f} %" if percent >= 10 else f"{percent:.1f} %" if percent >= 0.1 else "under 0.1 %"
+    value = share * 100
+    return f"{value:.0f} %" if value >= 10 else f"{value:.1f} %" if value >= 0.1 else "under 0.1 %"
 
 
 def _number(value: float) -> str:

@@ -19,8 +19,8 @@ from checks.series import Series
 from monitor import privacy
 from monitor.alerts.attributes import Attributes, Damage, Example, Moved, Share
 from monitor.alerts.episodes import FamilyFinding
+from monitor.damage import PLACEHOLDER, proposed
 from monitor.damage import explain as explain_damage
-from monitor.damage import proposed
 from monitor.store import samples
 from monitor.store.engine import Store
 from monitor.store.samples import Sample
@@ -251,6 +251,11 @@ def _told(damage: Damage | None) -> str:
 
 def _raw(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
+
+
+def _words_of(sample: Sample) -> bytes:
+    """The text of a record without what redaction put in place of a person: that is no word of the message."""
+    return _raw(PLACEHOLDER.sub(" ", sample.text or ""))
 
 
 def _label(series: Series) -> str | None:

@@ -338,11 +338,13 @@ class _Rows:
     def _flags(self, name: str | None, rows: npt.NDArray[np.intp]) -> list[dict[str, Any]]:
         if name is None or name not in self.notes:
             return [{} for _ in rows]
+        from checks.text.mojibake import CODECS
+
         notes, languages = self.notes[name], self.plan.text[name].languages
         encoding = _names(notes.encoding[rows], ENCODING_CLASSES)
         evasion = _names(notes.evasion[rows], EVASION_CLASSES)
         pairs = zip(notes.language[rows].tolist(), notes.second[rows].tolist(), strict=True)
-        return [
+        flags: list[dict[str, Any]] = [
             {
                 "language": languages[language] if language >= 0 else None,
                 "second": languages[second] if second >= 0 else None,
@@ -351,6 +353,10 @@ class _Rows:
             }
             for i, (language, second) in enumerate(pairs)
         ]
+        codecs = notes.codec[rows]
+        for i in np.flatnonzero(codecs >= 0).tolist():
+            flags[i]["codec"] = CODECS[codecs[i]]
+        return flags
 
 
 _SINGLE: tuple[RoleName, ...] = ("prediction", "score", "version")

@@ -46,6 +46,46 @@ class Example:
     event_id: str
     label: str  # "mojibake", "de+tr", a term
     excerpt: str
+    repair: str | None = None  # what ftfy would make of it: evidence of what was meant, never applied
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """What mojibake is consistent with: UTF-8 that was read as this codec. `share` is of suspected messages, 0..1."""
+
+    name: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A wrongly read sequence, "U+00C3 U+00A9", and how many of the messages looked at hold it."""
+
+    points: str
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What is known of the mojibake of a text column since the change began.
+
+    `suspected` is the share of all messages that the screen flagged. The rest is ftfy's second opinion on the kept
+    records; `rate`, `low`, `high` (the share of all messages that it confirms, and the 95 % interval) are None where
+    no text is kept to look at. `outside`: looked at, but of a codec that ftfy cannot confirm.
+    """
+
+    column: str
+    suspected: float
+    codecs: tuple[Codec, ...] = ()
+    looked_at: int = 0
+    confirmed: int = 0
+    outside: int = 0
+    others_looked_at: int = 0
+    missed: int = 0
+    rate: float | None = None
+    low: float | None = None
+    high: float | None = None
+    sequences: tuple[Sequence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +96,7 @@ class Attributes:
     segments: tuple[Share, ...] = ()
     sentences: tuple[str, ...] = ()
     hard: tuple[str, ...] = ()  # deterministic breaks, "metric(column): message"
+    damage: Damage | None = None  # of an episode with mojibake
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -74,6 +115,7 @@ class Attributes:
             segments=tuple(Share(**_known(Share, s)) for s in raw.get("segments", ())),
             sentences=tuple(raw.get("sentences", ())),
             hard=tuple(raw.get("hard", ())),
+            damage=_damage(raw["damage"]) if raw.get("damage") else None,
         )
 
 
@@ -92,6 +134,7 @@ def grown(before: Attributes, now: Attributes) -> Attributes:
         # A break says of every window that it began there: the first to say so was right.
         sentences=now.sentences if now.moved or not before.sentences else before.sentences,
         hard=now.hard + tuple(message for message in before.hard if _what_broke(message) not in broken),
+        damage=now.damage or before.damage,
     )
 
 
@@ -100,7 +143,15 @@ def _what_broke(message: str) -> str:
     return message.partition(":")[0]
 
 
-def _known(kind: type[Moved | Share], raw: Mapping[str, Any]) -> dict[str, Any]:
+def _damage(raw: Mapping[str, Any]) -> Damage:
+    lists = {
+        "codecs": tuple(Codec(**_known(Codec, one)) for one in raw.get("codecs", ())),
+        "sequences": tuple(Sequence(**_known(Sequence, one)) for one in raw.get("sequences", ())),
+    }
+    return Damage(**{**_known(Damage, raw), **lists})
+
+
+def _known(kind: type[Moved | Share | Damage | Codec | Sequence], raw: Mapping[str, Any]) -> dict[str, Any]:
     # Rows outlive releases: a field that a later one added must not keep an earlier one from reading.
     names = {f.name for f in fields(kind)}
     return {key: value for key, value in raw.items() if key in names}
