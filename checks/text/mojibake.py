@@ -1,11 +1,9 @@
 """Mojibake: UTF-8 that was read with a legacy codec.
 
-The evidence is structural. Write the characters back as bytes of the codec: a sequence that is then valid
-UTF-8, and
-gives a character that some language uses, is no accident, unless the characters are natural neighbours as
-they stand
-("É…" at the end of a shouted word, "ії" in Ukrainian). What is natural among letters is asked of langdetect's
-profiles.
+The evidence is structural. Write the characters back as bytes of the codec: a sequence that is then valid UTF-8,
+and gives a character that some language uses, is no accident, unless the characters are natural neighbours as they
+stand ("É…" at the end of a shouted word, "ії" in Ukrainian). What is natural among letters is asked of langdetect's
+profiles. The codecs of East Asia, whose characters are pairs of bytes, are looked at in `checks.text.wide`.
 """
 
 from __future__ import annotations
@@ -16,24 +14,33 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from checks.text.characters import CODE_POINTS, LEGACY_CODECS, character_table
+from checks.text import wide
+from checks.text.annotations import SCRIPTS
+from checks.text.characters import CODE_POINTS, character_table
+from checks.text.codepages import REACH, SINGLE, WIDE, code_pages
 from checks.text.decoding import REPLACEMENT, Points
-from checks.text.flags import EMOJI, LEGACY, LETTER, SCRIPT_MASK, SPACELESS, UPPER
+from checks.text.flags import EMOJI, JOINER, LETTER, MARK, SCRIPT_MASK, SPACELESS, UPPER
 from checks.text.kernels import frozen, kernel
 from checks.text.profiles import profiles
 
-VERSION = "1"
-# Order is attribution: of codecs that explain a sequence equally well the first is named.
-# cp1252 has every character of Latin-1 that such text shows.
-CODECS: tuple[str, ...] = tuple(codec for codec in LEGACY_CODECS if codec != "latin-1")
+VERSION = "2"
+CODECS: tuple[str, ...] = SINGLE + WIDE
 _OE = 0x153
-_REACH = 0x2600  # every character of these codecs but a few of MacRoman lies below
-# Codecs whose letters and punctuation are plausible lead and continuation bytes of each other in ordinary
-# text: one
-# short sequence proves nothing there.
-_WEAK = np.array([codec not in ("cp1252", "cp1254") for codec in CODECS])
+_WORD = LETTER | MARK | JOINER
+_LATIN = SCRIPTS.index("Latin")
+# Codecs whose letters and punctuation are plausible lead and continuation bytes of each other in ordinary text:
+# one short sequence proves nothing there.
+_WEAK = np.array([codec not in ("cp1252", "cp1254") for codec in SINGLE])
+# Few texts went through the other codecs: for them a run of letters in ordinary case proves nothing, and one with
+# a capital inside ("ΕφΑΔ") not enough.
+_COMMON = np.array(
+    [
+        codec in ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "iso8859-2", "cp437", "cp850", "koi8-r")
+        for codec in SINGLE
+    ]
+)
 # What ordinary text puts right behind the last letter of a word.
-_CLOSING = frozenset("…’‘”“„‚»›«‹–—\xa0\x85\x91\x92\x93\x94\x96\x97")
+_CLOSING = frozenset("،؛؟…’‘”“„‚»›«‹–—\xa0\x85\x91\x92\x93\x94\x96\x97")
 _CLOSING_SIGNS = frozenset("™®©°ºª·•¹²³")
 # Beside letters, what a wrongly read sequence plausibly meant.
 _MEANT = frozenset(
@@ -43,28 +50,20 @@ _MEANT = frozenset(
 
 @dataclass(frozen=True)
 class _Tables:
-    """byte_of uint8[codecs, REACH] (0 none); lead, continuation uint16[REACH]: bit per codec; meant, closing
-    bool."""
+    """byte_of uint8[codecs, REACH] (0 none); lead, continuation uint64[REACH]: bit per codec; meant bool;
+    closing uint8: 2 what may close a word, 1 what may stand behind its last letter."""
 
     byte_of: npt.NDArray[np.uint8]
-    lead: npt.NDArray[np.uint16]
-    continuation: npt.NDArray[np.uint16]
+    lead: npt.NDArray[np.uint64]
+    continuation: npt.NDArray[np.uint64]
     meant: npt.NDArray[np.bool_]
     closing: npt.NDArray[np.uint8]
 
 
 @cache
 def _tables() -> _Tables:
-    byte_of = np.zeros((len(CODECS), _REACH), np.uint8)
-    for index, codec in enumerate(CODECS):
-        for byte in range(128, 256):
-            # Where the codec has no character, readers let the byte through as a C1 control.
-            character = bytes([byte]).decode(codec, "ignore") or chr(byte)
-            if ord(character) < _REACH:
-                byte_of[index, ord(character)] = byte
-        if codec == "cp1252":  # latin-1 differs by its C1 controls alone
-            byte_of[index, 0x80:0xA0] = np.arange(0x80, 0xA0)
-    bits = (1 << np.arange(len(CODECS), dtype=np.uint16))[:, None]
+    byte_of = code_pages().byte_of
+    bits = (np.uint64(1) << np.arange(len(SINGLE), dtype=np.uint64))[:, None]
     lead = ((byte_of >= 0xC2) & (byte_of <= 0xF4)) * bits
     continuation = ((byte_of >= 0x80) & (byte_of <= 0xBF)) * bits
     meant = np.zeros(CODE_POINTS, np.bool_)
@@ -84,13 +83,13 @@ def _tables() -> _Tables:
     meant[:0xA0] = False
     for character in _MEANT:
         meant[ord(character)] = True
-    closing = np.zeros(_REACH, np.uint8)
+    closing = np.zeros(REACH, np.uint8)
     closing[[ord(character) for character in _CLOSING]] = 2
     closing[[ord(character) for character in _CLOSING_SIGNS]] = 1
     return _Tables(
-        frozen(byte_of),
-        frozen(lead.sum(0).astype(np.uint16)),
-        frozen(continuation.sum(0).astype(np.uint16)),
+        byte_of,
+        frozen(lead.sum(0, dtype=np.uint64)),
+        frozen(continuation.sum(0, dtype=np.uint64)),
         frozen(meant),
         frozen(closing),
     )
@@ -135,6 +134,11 @@ def find(points: Points) -> Mojibake:
         found.codec,
         found.broken,
     )
+    sequences, codec, broken = wide.find(points, tables.meant)
+    better = sequences > found.sequences
+    found.sequences[better] = sequences[better]
+    found.codec[better] = codec[better] + len(SINGLE)
+    np.maximum(found.broken, broken, out=found.broken)
     return found
 
 
@@ -165,7 +169,7 @@ def _sequence(points, i, stop, byte_of, codec):  # type: ignore[no-untyped-def]
     if i + need >= stop:
         return 0, 0
     for k in range(i + 1, i + 1 + need):
-        byte = np.int64(byte_of[codec, points[k]]) if points[k] < _REACH else 0
+        byte = np.int64(byte_of[codec, points[k]]) if points[k] < REACH else 0
         if byte < 0x80 or byte > 0xBF:
             return 0, 0
         value = value << 6 | (byte & 0x3F)
@@ -176,13 +180,66 @@ def _sequence(points, i, stop, byte_of, codec):  # type: ignore[no-untyped-def]
 
 @kernel
 def _pair_is_natural(points, properties, k, meant, fold, keys):  # type: ignore[no-untyped-def]
-    """Whether two letters may stand side by side in a word of some language."""
+    """Whether two letters, or a letter and its mark, may stand side by side in a word of some language."""
     one, two = properties[k], properties[k + 1]
+    if (one | two) & (MARK | JOINER):
+        return True
     if (one & SCRIPT_MASK) != (two & SCRIPT_MASK) or (two & UPPER and not one & UPPER):
         return False
-    if not one & UPPER and meant[points[k]] and meant[points[k + 1]] and points[k + 1] != _OE:
-        return True  # the profiles know 55 languages, and there are more; but none writes "âœ"
+    if not one & UPPER:
+        # The profiles know 55 languages, and there are more; but none writes "âœ".
+        if (one & SCRIPT_MASK) != _LATIN:
+            return True
+        if meant[points[k]] and meant[points[k + 1]] and points[k + 1] != _OE:
+            return True
     return _known_pair(points[k], points[k + 1], fold, keys)
+
+
+@kernel
+def _genitive(points, properties, k, stop):  # type: ignore[no-untyped-def]
+    """Whether "’s" stands at `k`: "there are many Ã’s"."""
+    if points[k] != 0x2019 or k + 1 >= stop or points[k + 1] | 32 != 115:
+        return False
+    return k + 2 >= stop or not properties[k + 2] & _WORD
+
+
+@kernel
+def _differ(one, two):  # type: ignore[no-untyped-def]
+    """Whether the scripts differ; marks have none of their own."""
+    return (one ^ two) & SCRIPT_MASK > 0 and not (one | two) & (MARK | JOINER)
+
+
+@kernel
+def _letters(properties, start, i, length):  # type: ignore[no-untyped-def]
+    """2 for letters of one script, all capitals or none, or a capital that begins a word; 1 for letters with a
+    capital inside; 0 for others, and for Latin ones with a capital inside, which are rare."""
+    inner = 0 if (properties[i] & SCRIPT_MASK) == _LATIN else 1
+    ordinary = 2
+    before = properties[i - 1] if i > start else np.uint32(0)
+    if properties[i] & UPPER and before & _WORD and not before & UPPER:
+        ordinary = inner
+    for k in range(i, i + length):
+        if not properties[k] & _WORD:
+            return 0
+        if k > i and (
+            properties[k] & UPPER != properties[i + 1] & UPPER or _differ(properties[k], properties[i])
+        ):
+            ordinary = inner
+    return inner if properties[i + 1] & UPPER and not properties[i] & UPPER else ordinary
+
+
+@kernel
+def _embedded(properties, start, stop, i, length, value):  # type: ignore[no-untyped-def]
+    """Letters of another script that meant a Latin one in a Latin word: 2 inside or at its end, 1 where it begins."""
+    if (properties[i] & SCRIPT_MASK) == _LATIN or not 0xC0 <= value < 0x250:
+        return 0
+    before = properties[i - 1] if i > start else np.uint32(0)
+    after = properties[i + length] if i + length < stop else np.uint32(0)
+    if after & _WORD and (after & (SCRIPT_MASK | UPPER)) != _LATIN:
+        return 0
+    if (before & (LETTER | UPPER | SCRIPT_MASK)) == (LETTER | _LATIN):
+        return 2
+    return 1 if after & _WORD and not before & _WORD else 0
 
 
 @kernel
@@ -190,41 +247,49 @@ def _is_natural(points, properties, start, stop, i, length, meant, closing, fold
     """Whether the characters of a sequence may stand as they are in good text."""
     before = properties[i - 1] if i > start else np.uint32(0)
     for k in range(i, i + length - 1):
-        this, following = properties[k] & LETTER > 0, properties[k + 1] & LETTER > 0
+        this, following = properties[k] & _WORD > 0, properties[k + 1] & _WORD > 0
         if this and following:
             if not _pair_is_natural(points, properties, k, meant, fold, keys):
                 return False
         elif this:
+            if closing[points[k + 1]] == 0:
+                return False
+            if properties[k] & SPACELESS or _genitive(points, properties, k + 1, stop):
+                continue
+            if properties[k] & MARK and not properties[k] & SCRIPT_MASK:
+                continue
             # "CAFÉ…": the end of a shouted word. A capital behind a small letter, or alone, is no shouting.
-            if closing[points[k + 1]] == 0 or (k + 2 < stop and properties[k + 2] & LETTER):
+            if k + 2 < stop and properties[k + 2] & _WORD:
                 return False
-            if k == i and properties[k] & UPPER and not (before & LETTER and before & UPPER):
+            if k == i and properties[k] & UPPER and not (before & _WORD and before & UPPER):
                 return False
-        elif k > i and (following or closing[points[k]] < 2 or closing[points[k + 1]] < 2):
+        elif k > i and following:
+            if closing[points[k]] < 2 or not properties[k + 1] & SPACELESS:
+                return False
+        elif k > i and (closing[points[k]] < 2 or closing[points[k + 1]] < 2):
             return False
-    if properties[i] & LETTER or closing[points[i]] == 2:
+    if properties[i] & _WORD or closing[points[i]] == 2:
         return True
     # A sign (√ ├ ╨ ×) as the lead is out of place among letters.
-    among = before & LETTER > 0 or (i + length < stop and properties[i + length] & LETTER > 0)
+    among = before & _WORD > 0 or (i + length < stop and properties[i + length] & _WORD > 0)
     for k in range(i + 1, i + length):
-        among = among or properties[k] & LETTER > 0
+        among = among or properties[k] & _WORD > 0
     return not among
 
 
 @kernel
 def _weight(points, properties, start, stop, i, length, adjacent, meant, closing, fold, keys):  # type: ignore[no-untyped-def]
-    """How much a sequence proves; 0 for one that may be chance. `adjacent`: another one ends right before
-    it."""
+    """How much a sequence proves; 0 for one that may be chance. `adjacent`: another one ends right before it."""
     letters = True
     for k in range(i, i + length):
-        letters = letters and properties[k] & LETTER > 0
+        letters = letters and properties[k] & _WORD > 0
     chained = adjacent and not letters
     if not chained and _is_natural(points, properties, start, stop, i, length, meant, closing, fold, keys):
         return 0
     lead = properties[i]
     before = properties[i - 1] if i > start else np.uint32(0)
-    inside = before & LETTER > 0 and (
-        not lead & LETTER
+    inside = before & _WORD > 0 and (
+        not lead & _WORD
         or (before & SCRIPT_MASK) != (lead & SCRIPT_MASK)
         or (lead & UPPER and not before & UPPER)
     )
@@ -266,11 +331,11 @@ def _find(  # type: ignore[no-untyped-def]
         start, stop = offsets[message], offsets[message + 1]
         touched = False
         for i in range(start, stop):
-            if not properties[i] & LEGACY or points[i] >= _REACH:
+            if points[i] < 0x80 or points[i] >= REACH:
                 continue
             spaced = _lost_space(points, properties, start, stop, i)
-            possible = np.uint16(0)
-            if i + 1 < stop and points[i + 1] < _REACH:
+            possible = np.uint64(0)
+            if i + 1 < stop and points[i + 1] < REACH:
                 possible = leads[points[i]] & continuations[points[i + 1]]
             if possible == 0 and not spaced:
                 continue
@@ -285,7 +350,7 @@ def _find(  # type: ignore[no-untyped-def]
                 hits[0] += 1
                 broken[i] = 1
             for codec in range(kinds):
-                if not possible >> codec & 1:
+                if not possible >> np.uint64(codec) & np.uint64(1):
                     continue
                 length, value = _sequence(points, i, stop, byte_of, codec)
                 if length == 0 or not meant[value]:
@@ -295,9 +360,14 @@ def _find(  # type: ignore[no-untyped-def]
                     evidence[codec] += 2
                     continue
                 adjacent = ends[codec] == i
-                weight = _weight(
-                    points, properties, start, stop, i, length, adjacent, meant, closing, fold, keys
-                )
+                letters = 0 if _COMMON[codec] else _letters(properties, start, i, length)
+                weight = _embedded(properties, start, stop, i, length, value) if letters else 0
+                if letters == 1:
+                    weight = max(1, weight)
+                elif letters == 0:
+                    weight = _weight(
+                        points, properties, start, stop, i, length, adjacent, meant, closing, fold, keys
+                    )
                 ends[codec] = i + length
                 if weight:
                     evidence[codec] += weight
@@ -318,7 +388,7 @@ def _find(  # type: ignore[no-untyped-def]
         i = start
         while i < stop:
             length = 0
-            if properties[i] & LEGACY and points[i] < _REACH and leads[points[i]] >> best & 1:
+            if points[i] < REACH and leads[points[i]] >> np.uint64(best) & np.uint64(1):
                 length, value = _sequence(points, i, stop, byte_of, best)
                 for k in range(i, i + length):
                     broken[k] = 1
