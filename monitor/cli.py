@@ -109,6 +109,41 @@ def init(
     typer.echo(f"wrote {output}; read it, then: driftglass run --contract {output}", err=True)
 
 
+@app.command()
+def inspect(
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="CSV, JSON Lines or Parquet, a glob, a URL; any other file is read line by line."
+        ),
+    ],
+    column: Annotated[
+        str | None, typer.Option("--column", "-c", help="The text; default: the column that looks like text.")
+    ] = None,
+    languages: Annotated[
+        str | None, typer.Option(metavar="CODES", help="Tell only these apart, such as en,es.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only so many messages from the beginning.")
+    ] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="table|json|csv|parquet",
+            help="table: a report. json: the summary. csv, parquet: a row per message.",
+        ),
+    ] = "table",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file; default standard output.")
+    ] = None,
+) -> None:
+    """Look at the texts of a file: languages, code-switching, encoding damage, evasion, words."""
+    from monitor.inspection.command import inspect as inspect_texts
+
+    inspect_texts(file, column, languages=languages, limit=limit, form=form, output=output)
+
+
 @app.command("check-contract")
 def check_contract(
     contracts: Annotated[list[Path], typer.Argument(help="Contract files.")] = CONTRACTS,

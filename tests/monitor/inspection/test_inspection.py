@@ -1,0 +1,177 @@
+"""`driftglass inspect`: a file in, a report out, and clear words where it cannot be."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+from monitor.cli import main
+from monitor.inspection import reading
+
+MESSAGES = [
+    "The parcel came very late and nobody answered the phone",
+    "El paquete llegó muy tarde y nadie contestó el teléfono",
+    "Where is my order, I would like my money back please",
+    "El paquete llegÃ³ tarde y el telÃ©fono no contestÃ³",
+    "free mo\u200bney for everybody, just open this link",
+]
+
+
+class Done(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def inspect(capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    def run(*arguments: object) -> Done:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main(["inspect", *(str(argument) for argument in arguments)])
+        said = capsys.readouterr()
+        return Done(int(ended.value.code or 0), said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    file = tmp_path / "messages.csv"
+    rows = "".join(f'{number},"{message}"\n' for number, message in enumerate(MESSAGES))
+    file.write_text("id,message\n" + rows, "utf-8")
+    return file
+
+
+def test_the_report_names_languages_damage_and_evasion_with_examples(inspect, table) -> None:  # type: ignore[no-untyped-def]
+    done = inspect(table, "--languages", "en,es")
+    assert done.code == 0, done.err
+    assert "5 messages" in done.out
+    for word in (
+        "column message",
+        "Spanish",
+        "mojibake",
+        "llegÃ³",
+        "100 % as cp1252",
+        "zero_width",
+        "⟦U+200B⟧",
+    ):
+        assert word in done.out
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet", "txt", "txt.gz", "csv"])
+def test_every_form_of_file_says_the_same(inspect, table, tmp_path: Path, form: str) -> None:  # type: ignore[no-untyped-def]
+    file = tmp_path / f"texts.{form}"
+    if form == "jsonl":
+        file.write_text("".join(json.dumps({"message": one}) + "\n" for one in MESSAGES), "utf-8")
+    elif form == "parquet":
+        pa.parquet.write_table(pa.table({"message": MESSAGES}), file)
+    elif form == "txt.gz":
+        file.write_bytes(gzip.compress("\r\n".join(MESSAGES).encode()))
+    elif form == "txt":
+        file.write_text("\n".join(MESSAGES) + "\n", "utf-8")
+    else:
+        file = table
+    found = json.loads(inspect(file, "--format", "json").out)
+    expected = json.loads(inspect(table, "--format", "json").out)
+    for key in ("messages", "characters", "languages", "encoding", "evasion", "mixed"):
+        assert found[key] == expected[key]
+
+
+def test_a_last_line_without_its_end_is_a_message(inspect, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = tmp_path / "texts.csv"
+    file.write_text("text\nfirst\nlast", "utf-8")
+    assert json.loads(inspect(file, "--format", "json").out)["messages"] == 2
+
+
+def test_a_wrong_column_is_answered_with_those_that_are_there(inspect, table) -> None:  # type: ignore[no-untyped-def]
+    done = inspect(table, "--column", "mesage")
+    assert done.code == 2
+    assert "did you mean message?" in done.err
+    assert "id, message" in done.err
+    assert done.out == ""
+
+
+def test_with_two_texts_the_column_must_be_said(inspect, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = tmp_path / "pairs.csv"
+    file.write_text("question_text,reply_text\nwhere is my parcel,it is on its way\n", "utf-8")
+    done = inspect(file)
+    assert done.code == 2
+    assert "--column; there are: question_text, reply_text" in done.err
+    assert inspect(file, "--column", "reply_text").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("nowhere.csv",), "no such file"),
+        (("{table}", "--languages", "en,xx"), "no profile for language xx"),
+        (("{table}", "--format", "yaml"), "there are table, json, csv, parquet"),
+        (("{table}", "--format", "parquet"), "--output"),
+        (("{table}", "--output", "x.txt"), "--format"),
+        (("{folder}/empty.csv",), "no"),
+    ],
+)
+def test_what_cannot_be_done_is_said_with_the_cure(inspect, table, arguments, says) -> None:  # type: ignore[no-untyped-def]
+    table.with_name("empty.csv").write_text("text\n", "utf-8")
+    done = inspect(*(one.format(table=table, folder=table.parent) for one in arguments))
+    assert done.code == 2
+    assert says in done.err
+
+
+def test_a_column_of_numbers_is_no_text(inspect, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = tmp_path / "numbers.parquet"
+    pa.parquet.write_table(pa.table({"n": [1, 2]}), file)
+    done = inspect(file, "--column", "n")
+    assert done.code == 2
+    assert "column n holds int64, not text" in done.err
+
+
+def test_bad_lines_are_counted_and_the_rest_is_read(inspect, table) -> None:  # type: ignore[no-untyped-def]
+    with table.open("a", encoding="utf-8") as file:
+        file.write("5,one,too,many\n")
+    found = json.loads(inspect(table, "--format", "json").out)
+    assert found["messages"] == 5
+    assert found["set_aside"]["count"] == 1
+    assert "line 7" in found["set_aside"]["first"][0]
+    assert "1 set aside" in inspect(table).out
+
+
+def test_rows_can_be_written_for_programs(inspect, table, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = tmp_path / "rows.parquet"
+    assert inspect(table, "--format", "parquet", "--output", file).code == 0
+    rows = pa.parquet.read_table(file).to_pylist()
+    assert [row["row"] for row in rows] == [2, 3, 4, 5, 6]
+    assert rows[3]["encoding"] == ["mojibake"]
+    csv = tmp_path / "rows.csv"
+    assert inspect(table, "--format", "csv", "-o", csv).code == 0
+    assert pa.csv.read_csv(csv).column("encoding").to_pylist()[3] == "mojibake"
+
+
+def test_a_limit_takes_the_beginning(inspect, table) -> None:  # type: ignore[no-untyped-def]
+    assert json.loads(inspect(table, "--limit", 2, "--format", "json").out)["messages"] == 2
+
+
+def test_a_long_file_is_learnt_from_a_sample_of_all_of_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(reading, "LEARNT", 100)
+    monkeypatch.setattr(reading, "PAGE_ROWS", 64)
+    file = tmp_path / "long.txt"
+    file.write_text("\n".join(f"line {number} of a long file" for number in range(1_000)), "utf-8")
+    found = reading.inspect_file(str(file), None, None, None)
+    assert found.learnt_from == 100
+    assert found.summary.messages == 1_000
+    sample = reading._Sample()
+    for texts in reading._lines(str(file)):
+        sample.add(texts.messages)
+    kept = [int(message.split()[1]) for message in sample.messages().to_pylist()]
+    assert len(kept) == 100
+    assert min(kept) < 100 < 900 < max(kept)
