@@ -30,6 +30,7 @@ from monitor.beside import Beside
 from monitor.clock import Clock
 from monitor.delivery.channels.base import Channel
 from monitor.findings import Findings, Window
+from monitor.performance import Performance
 from monitor.progress import Progress, silent
 from monitor.recent import RECENT_US, Changed, Recent
 from monitor.retraining import proposals
@@ -77,6 +78,7 @@ class Evaluator:
         self._recent: Recent | None = None
         self._series_ids: list[int] | None = None
         self._beside: Beside | None = None
+        self._performance: Performance | None = None
 
     def close(self) -> None:
         """Give back what a pass held: Evidently's process."""
@@ -190,10 +192,16 @@ class Evaluator:
         findings = Findings(self._store, self._watched, self._plan, baseline, reference.profile, self._merged)
         named = findings.of(Window(start_us, profile, scores), judgement)
         now_us = self._clock.now_us()
+        performance = self._look_at_performance(reference)
+        looked = performance.look(start_us, now_us) if performance is not None else None
+        if looked is not None:
+            named.append(looked.finding)
         with self._store.write() as conn:
             jobs.finish(conn, run, now_us)
             self._write_measurements(conn, [start_us], run.revision, obs, scores)
             self._write_verdicts(conn, run, reference, scores, judgement)
+            if performance is not None and looked is not None:
+                performance.write(conn, looked, start_us, run.revision)
             changes = self._record(conn, run, named, now_us)
             for change in changes:
                 if isinstance(change.effect, Resolved):
@@ -226,6 +234,17 @@ class Evaluator:
         reference = self.reference()
         assert reference is not None, "windows are only queued once there is a baseline"
         return reference
+
+    def _look_at_performance(self, reference: Reference) -> Performance | None:
+        """What looks at labels, None for a model that declares none."""
+        if self._watched.contract.labels is None:
+            return None
+        if self._performance is None:
+            facts = reference.baseline.facts
+            self._performance = Performance(
+                self._store, self._watched, reference.id, facts.from_us, facts.to_us
+            )
+        return self._performance
 
     def _profiles(self, from_us: int, to_us: int) -> list[tuple[int, Profile]]:
         """The merged profile of every window of [from_us, to_us) that has records, in order of time."""

@@ -18,10 +18,10 @@ from sqlalchemy import Connection
 
 from checks import decision
 from checks.plan import Plan
-from monitor import jobs
+from monitor import jobs, labels
 from monitor.clock import Clock
 from monitor.delivery.channels.base import Channel
-from monitor.errors import DependencyUnavailable, LeaseLost, UsageError
+from monitor.errors import DependencyUnavailable, LeaseLost, SourceError, UsageError
 from monitor.evaluate import Evaluator
 from monitor.learning import FIRST_RECORDS, learn, reference_source
 from monitor.progress import Progress, silent
@@ -203,9 +203,20 @@ class Pipeline:
         reader.read_new(source, report, on_page)
         if getattr(self.watched.contract.source, "ingested", "") is None:
             reader.probe(source, report, on_page)
+        self._read_labels(report)
         with self._store.write() as conn:
             jobs.finish(conn, run, self._clock.now_us())
         return report
+
+    def _read_labels(self, report: ReadReport) -> None:
+        """Labels that cannot be read do not keep records from being judged."""
+        try:
+            found = labels.read(self._store, self._clock, self.watched)
+        except (SourceError, DependencyUnavailable) as error:
+            log.warning("cannot read the labels of %s: %s", self.watched.name, error)
+            report.failed.append(f"the labels: {error}")
+            return
+        report.failed += [f"the labels {failed}" for failed in found.failed]
 
     def _heartbeat(self, run: Run) -> Callable[[], None]:
         """A function that keeps the lease when a third of it has passed."""

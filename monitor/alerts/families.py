@@ -11,12 +11,12 @@ from monitor.alerts.state import Severity
 # mix.
 BREAKS = ("schema", "volume", "encoding", "quality")
 DRIFTS = frozenset({"language", "vocabulary", "inputs", "predictions"})
-# A broken service is harm already done; drift alone never pages: it may be the world that changed.
-PAGING = frozenset({*BREAKS, "service"})
+# A broken service and a worse model are harm already done; drift alone never pages: it may be the world that changed.
+PAGING = frozenset({*BREAKS, "service", "performance"})
 
 
 def severity(family: str) -> Severity:
-    """`page` for data-quality breaks and the service's SLO, `ticket` for everything else."""
+    """`page` for data-quality breaks, the service and proven harm, `ticket` for everything else."""
     return "page" if family in PAGING else "ticket"
 
 

@@ -154,6 +154,48 @@ class Reference(Part):
     trailing_us: v.DurationUs | None = Field(None, alias="trailing")
 
 
+class LabelFiles(Part):
+    """Files of labels: a path, a glob or an fsspec URL."""
+
+    type: Literal["files"] = "files"
+    path: v.Text
+    format: FileFormat | None = None
+    delimiter: Annotated[str, Field(strict=True, min_length=1, max_length=1)] | None = None
+
+
+class LabelTable(Part):
+    """A table or a query of labels, read forward by (`labelled`, key)."""
+
+    type: Literal["sql"] = "sql"
+    url: v.Database
+    table: v.Text | None = None
+    query: v.Text | None = None
+
+
+def _label_source_type(value: Any) -> str | None:
+    if isinstance(value, LabelFiles | LabelTable):
+        return value.type
+    return _source_type(value)
+
+
+class Labels(Part):
+    """What turned out to be true of records, told later: where it is, and when a window's labels are complete enough.
+
+    tolerance: how much the error rate may rise over that of the release before somebody is called, 0..1.
+    """
+
+    source: Annotated[
+        Annotated[LabelFiles, Tag("files")] | Annotated[LabelTable, Tag("sql")],
+        Discriminator(_label_source_type),
+    ]
+    key: v.Text  # the column that holds the event id
+    value: v.Text  # the column that holds the label
+    labelled: v.Text | None = None  # the column that says when; else the time it was read
+    positive: v.Word | None = None  # of a yes/no model: the label, and the prediction, that is a yes
+    mature_after_us: v.DurationUs = Field(7 * v.DAY_US, alias="mature_after")
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.02
+
+
 class CalendarSpec(Part):
     """Days that count as Sundays."""
 
@@ -251,6 +293,7 @@ class Contract(Part):
     column_specs: Annotated[dict[v.Text, ColumnSpec], Field(min_length=1)] = Field(alias="columns")
     window: Window = Window()
     reference: Reference | None = None
+    labels: Labels | None = None
     calendar_spec: CalendarSpec = Field(CalendarSpec(), alias="calendar")
     alerts: Alerts = Alerts()
     channels: dict[v.Text, Channel] = {}

@@ -25,6 +25,11 @@ _STAND_INS: dict[marks.Path, Any] = {
     ("source", "id"): "-id-",
     ("source", "time"): "-time-",
     ("columns",): {"-": {}},
+    ("labels", "source"): {"type": "files", "path": "-"},
+    ("labels", "source", "path"): "-",
+    ("labels", "source", "url"): "env:-",
+    ("labels", "key"): "-key-",
+    ("labels", "value"): "-value-",
     ("retraining", "target"): {"type": "webhook", "url": "env:-", "secret": "env:-"},
     ("retraining", "when"): {"any": ["performance"]},
 }

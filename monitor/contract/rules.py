@@ -10,7 +10,16 @@ from collections.abc import Callable, Iterator
 
 from monitor.contract.explain import suggestion
 from monitor.contract.marks import Problem
-from monitor.contract.model import KINDS, SINGLE_ROLES, Contract, FilesSource, SqlSource, end_us, start_us
+from monitor.contract.model import (
+    KINDS,
+    SINGLE_ROLES,
+    Contract,
+    FilesSource,
+    LabelTable,
+    SqlSource,
+    end_us,
+    start_us,
+)
 from monitor.contract.values import DAY_US, duration_text
 from monitor.evidently import METHODS
 
@@ -170,6 +179,36 @@ def reference_holds_a_window(contract: Contract) -> Iterator[Problem]:
         )
 
 
+def labels_can_be_joined(contract: Contract) -> Iterator[Problem]:
+    labels = contract.labels
+    if labels is None:
+        return
+    if not contract.names("prediction"):
+        yield Problem(
+            ("labels",), "there is no prediction to compare with; declare a column of that role", key=True
+        )
+    if contract.source.id is None:
+        yield Problem(
+            ("labels", "key"), "records have no id to be found by; name their column in source.id", key=True
+        )
+    window = contract.window
+    if window.keep_us < labels.mature_after_us + window.every_us:
+        yield Problem(
+            ("labels", "mature_after"),
+            f"samples are kept for {duration_text(window.keep_us)}: they would be gone when their labels are complete; "
+            "keep them longer (window.keep)",
+        )
+    if isinstance(labels.source, LabelTable):
+        if (labels.source.table is None) == (labels.source.query is None):
+            yield Problem(("labels", "source"), "needs either table or query", key=True)
+        if labels.labelled is None:
+            yield Problem(
+                ("labels",),
+                "a table is read forward by the time of each label; name its column: labelled",
+                key=True,
+            )
+
+
 def recipients_are_channels(contract: Contract) -> Iterator[Problem]:
     known = list(contract.channels)
     recipients = contract.alerts.channels
@@ -214,6 +253,7 @@ RULES: tuple[Rule, ...] = (
     source_is_complete,
     reference_is_one_thing,
     reference_holds_a_window,
+    labels_can_be_joined,
     recipients_are_channels,
     a_page_has_an_owner,
     vetoes_ask_for_nothing,

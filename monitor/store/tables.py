@@ -341,7 +341,45 @@ evidence = Table(
     Column("event_id", Text, nullable=False),
     Column("label", Text, nullable=False),  # what the example shows: "mojibake", "de+tr", a term
     Column("excerpt", Text, nullable=False),  # redacted, at most 120 characters
+    Column("repair", Text),  # what ftfy would make of it, redacted; null where it proposes nothing
     UniqueConstraint("episode_id", "event_id", "label"),
+)
+
+labels = Table(
+    "labels",
+    metadata,
+    Column("model_id", Key, ForeignKey("models.id"), primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    Column("labelled_us", BigInteger, primary_key=True),  # the newest of an event counts
+    Column("label", Text, nullable=False),
+    Column("seen_us", BigInteger, nullable=False),  # when it was read
+)
+
+label_cursors = Table(
+    "label_cursors",
+    metadata,
+    Column("model_id", Key, ForeignKey("models.id"), primary_key=True),
+    Column(
+        "position", Text, nullable=False
+    ),  # JSON: the source's keyset position, and the files that were read
+    Column("updated_us", BigInteger, nullable=False),
+)
+
+performance = Table(
+    "performance",
+    metadata,
+    Column("model_id", Key, ForeignKey("models.id"), primary_key=True),
+    Column("window_start_us", BigInteger, primary_key=True),
+    Column("body", Text, nullable=False),  # JSON: what the detectors held *after* this window
+)
+
+performance_references = Table(
+    "performance_references",
+    metadata,
+    Column("model_id", Key, ForeignKey("models.id"), primary_key=True),
+    Column("baseline_id", Key, primary_key=True),
+    Column("body", Text, nullable=False),  # JSON: risk at release, calibrations
+    Column("created_us", BigInteger, nullable=False),
 )
 
 outbox = Table(

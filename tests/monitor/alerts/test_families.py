@@ -14,13 +14,14 @@ def test_every_family_named_here_exists() -> None:
     assert {*BREAKS, *DRIFTS, *PAGING} <= set(get_args(Family))
 
 
-def test_only_breaks_and_the_service_page() -> None:
+def test_only_breaks_the_service_and_proven_harm_page() -> None:
     assert {f for f in get_args(Family) if severity(f) == "page"} == {
         "schema",
         "volume",
         "encoding",
         "quality",
         "service",
+        "performance",
     }
 
 

@@ -1,0 +1,314 @@
+"""How well a model does, window by window: realised on labels that are complete enough, estimated where there are none.
+
+A window's labels are looked at once, when they are mature: those that were given until then. What is estimated from
+scores says so in its name, and in its sentences that it is blind to concept shift.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection
+
+from checks import explain
+from checks.performance import cohort, detector
+from checks.performance.cohort import Cohort, Release
+from checks.performance.detector import Detector
+from checks.performance.estimated import BLIND
+from checks.performance.estimates import Estimate
+from checks.series import ALL, Series
+from monitor.alerts.attributes import Attributes, Moved
+from monitor.alerts.episodes import FamilyFinding
+from monitor.contract.model import Labels
+from monitor.store import labels as stored_labels
+from monitor.store import measurements, samples, verdicts
+from monitor.store import performance as stored
+from monitor.store import series as stored_series
+from monitor.store.engine import Store
+from monitor.store.samples import Sample
+from monitor.watched import Watched
+
+# Of the windows that may pass between two false episodes of the model, this detector may use up a tenth: it waits ten
+# times as long. Two detectors share that.
+_SHARE_OF_BUDGET = 0.1
+_DETECTORS = ("error_rate", "estimated_error_rate")
+_REFERENCE_RECORDS = 20_000
+
+
+@dataclass(frozen=True)
+class State:
+    """After a window: up to where labels were looked at (microseconds), and what each detector holds."""
+
+    looked_until_us: int
+    detectors: Mapping[str, Detector]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "looked_until_us": self.looked_until_us,
+            "detectors": {
+                name: {
+                    "log_m": [None if math.isinf(value) else value for value in one.log_m],
+                    "since_us": one.since_us,
+                }
+                for name, one in sorted(self.detectors.items())
+            },
+        }
+
+    @classmethod
+    def from_dict(cls, body: Mapping[str, Any]) -> State:
+        return cls(
+            int(body["looked_until_us"]),
+            {
+                name: Detector(
+                    tuple(-math.inf if value is None else float(value) for value in one["log_m"]),
+                    one["since_us"],
+                )
+                for name, one in body["detectors"].items()
+            },
+        )
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a judged window says of performance: rows per window start, the state after it, and the finding."""
+
+    metrics: Mapping[int, Sequence[tuple[Series, int, Estimate]]]
+    state: State
+    finding: FamilyFinding
+    verdicts: Sequence[tuple[int, str, float]]  # window start, detector, its evidence after that window
+    bar: float  # the evidence that is an alarm
+
+
+class Performance:
+    """Looks at the labels and scores of one model under one baseline."""
+
+    def __init__(self, store: Store, watched: Watched, baseline_id: int, from_us: int, to_us: int) -> None:
+        assert watched.contract.labels is not None
+        self._labels: Labels = watched.contract.labels
+        self._store = store
+        self._watched = watched
+        self._baseline_id = baseline_id
+        self._span = (from_us, to_us)
+        self._column = watched.contract.names("prediction")[0]
+        self._release: Release | None = None
+
+    def learn(self, now_us: int) -> Release | None:
+        """How the model did on the labelled records of the reference, frozen once known; None while too few are."""
+        if self._release is None:
+            with self._store.read() as conn:
+                body = stored.release(conn, self._watched.id, self._baseline_id)
+                if body is None:
+                    rows = samples.smallest_ranks(conn, self._watched.id, *self._span, _REFERENCE_RECORDS)
+                    reference = self._cohort(conn, rows, until_us=now_us)
+            if body is None:
+                try:
+                    made = cohort.release(reference)
+                except ValueError:
+                    return None  # not enough labels yet: asked again after the next window
+                with self._store.write() as conn:
+                    body = stored.save_release(
+                        conn, self._watched.id, self._baseline_id, made.to_dict(), now_us
+                    )
+            self._release = Release.from_dict(body)
+        return self._release
+
+    def look(self, start_us: int, now_us: int) -> Looked | None:
+        """What the window that starts here adds; None while nothing is known of the release."""
+        made = self.learn(now_us)
+        if made is None:
+            return None
+        grid, labels = self._watched.grid, self._labels
+        end_us = grid.window_end(start_us)
+        with self._store.read() as conn:
+            body = stored.latest_before(conn, self._watched.id, start_us)
+            state = State.from_dict(body) if body else State(self._span[1], {})
+            detectors = {name: state.detectors.get(name, Detector()) for name in _DETECTORS}
+            metrics: dict[int, list[tuple[Series, int, Estimate]]] = {}
+            said: list[tuple[int, str, float]] = []
+            looked_until_us = state.looked_until_us
+            for mature_us in grid.starts(state.looked_until_us, end_us - labels.mature_after_us):
+                until_us = grid.window_end(mature_us)
+                if until_us + labels.mature_after_us > end_us:
+                    break
+                rows = samples.of_window(conn, self._watched.id, mature_us)
+                known = self._cohort(conn, rows, until_us=until_us + labels.mature_after_us)
+                metrics.setdefault(mature_us, []).extend(self._realised(known))
+                even = known.where(known.known & known.even)
+                detectors["error_rate"] = detector.step(
+                    detectors["error_rate"],
+                    even.wrong.astype(np.float64),
+                    self._tolerated(made.risk),
+                    mature_us,
+                )
+                if len(even):
+                    said.append((mature_us, "error_rate", detectors["error_rate"].evidence))
+                looked_until_us = until_us
+            now = self._cohort(conn, samples.of_window(conn, self._watched.id, start_us), until_us=0)
+        if made.estimated_risk is not None and len(now):
+            estimates = cohort.estimated_metrics(now, made)
+            metrics.setdefault(start_us, []).extend(self._rows(estimates, len(now), ALL))
+            detectors["estimated_error_rate"] = detector.step(
+                detectors["estimated_error_rate"],
+                cohort.expected_losses(now.where(now.even), made),
+                self._tolerated(made.estimated_risk),
+                start_us,
+            )
+            said.append((start_us, "estimated_error_rate", detectors["estimated_error_rate"].evidence))
+        finding = self._finding(State(looked_until_us, detectors), metrics, made, start_us)
+        return Looked(metrics, State(looked_until_us, detectors), finding, said, self._bar)
+
+    def write(self, conn: Connection, looked: Looked, start_us: int, revision: int) -> None:
+        """Keep what was looked at; belongs into the transaction that judges the window."""
+        for window_us, rows in looked.metrics.items():
+            if not rows:
+                continue
+            ids = stored_series.ids(conn, self._watched.id, [series for series, _, _ in rows])
+            undefined = np.full((1, len(rows)), np.nan)
+            measurements.write(
+                conn,
+                self._watched.id,
+                [window_us],
+                # A late look at an old window adds to what stands there; of this window it is a new revision.
+                revision if window_us == start_us else 0,
+                ids,
+                n=np.array([[float(count) for _, count, _ in rows]]),
+                value=np.array([[one.value for _, _, one in rows]]),
+                low=np.array([[one.low for _, _, one in rows]]),
+                high=np.array([[one.high for _, _, one in rows]]),
+                expected=np.array([[self._expected(series) for series, _, _ in rows]]),
+                expected_low=undefined,
+                expected_high=undefined,
+            )
+        stored.put(conn, self._watched.id, start_us, looked.state.to_dict())
+        nothing = np.full((1, 1), np.nan)
+        for window_us, name, evidence in looked.verdicts:
+            verdicts.write(
+                conn,
+                self._watched.id,
+                [window_us],
+                revision if window_us == start_us else 0,
+                stored_series.ids(conn, self._watched.id, [self._series(name)]),
+                status=[["breach" if evidence >= looked.bar else "ok"]],
+                z=nothing,
+                p=nothing,
+                effect=nothing,
+                cusum=np.full((1, 1), math.log(max(evidence, 1e-12))),
+                threshold=np.full((1, 1), math.log(looked.bar)),
+                baseline_id=self._baseline_id,
+                provisional=False,
+            )
+
+    # ----- pieces -------------------------------------------------------------------------------------------
+
+    def _cohort(self, conn: Connection, rows: Sequence[Sample], until_us: int) -> Cohort:
+        """Kept records with the labels that were given until then; without a prediction there is nothing to compare."""
+        rows = [row for row in rows if row.prediction is not None]
+        known = stored_labels.of_events(conn, self._watched.id, [row.event_id for row in rows], until_us)
+        smallest = min((row.inclusion_probability for row in rows), default=1.0)
+        found = [known.get(row.event_id) for row in rows]
+        return Cohort(
+            predicted=[str(row.prediction) for row in rows],
+            label=[None if label is None else label.label for label in found],
+            positive=self._labels.positive,
+            score=np.array([np.nan if row.score is None else row.score for row in rows], np.float64),
+            weight=np.array([1 / row.inclusion_probability for row in rows], np.float64),
+            even=np.array([row.rank <= smallest for row in rows], np.bool_),
+            segment=[tuple(f"{name}={value}" for name, value in row.segments.items()) for row in rows],
+        )
+
+    def _realised(self, known: Cohort) -> list[tuple[Series, int, Estimate]]:
+        count = int(known.known.sum())
+        found = self._rows(cohort.realised_metrics(known), count, ALL)
+        for value in known.segments(cohort.LEAST_OF_A_SEGMENT):
+            part = known.of(value)
+            found += self._rows(cohort.realised_metrics(part), int(part.known.sum()), value)
+        coverage = known.coverage()
+        return found + (self._rows({"label_coverage": coverage}, len(known), ALL) if coverage else [])
+
+    def _rows(
+        self, metrics: Mapping[str, Estimate], count: int, segment: str
+    ) -> list[tuple[Series, int, Estimate]]:
+        return [(self._series(name, segment), count, value) for name, value in metrics.items()]
+
+    def _series(self, name: str, segment: str = ALL) -> Series:
+        metric, _, term = name.partition("[")
+        return Series(metric, self._column, segment, term.rstrip("]"), "rate", "performance")
+
+    def _tolerated(self, risk: float) -> float:
+        return min(risk + self._labels.tolerance, 1.0)
+
+    def _expected(self, series: Series) -> float:
+        """The error rate at release, where a series is one; nothing is expected of the others."""
+        made = self._release
+        if made is None or series.metric not in _DETECTORS:
+            return math.nan
+        risk = made.wrong / made.records if series.metric == "error_rate" else made.estimated_risk
+        return math.nan if risk is None else risk
+
+    @property
+    def _bar(self) -> float:
+        """The evidence that is an alarm: windows that pass on average before a false one, by proof at least."""
+        budget = self._watched.contract.budget()
+        windows = budget.days * 86_400e6 / self._watched.contract.window.every_us / budget.episodes
+        return max(windows / _SHARE_OF_BUDGET * len(_DETECTORS), 20.0)
+
+    def _finding(
+        self,
+        state: State,
+        metrics: Mapping[int, Sequence[tuple[Series, int, Estimate]]],
+        made: Release,
+        start_us: int,
+    ) -> FamilyFinding:
+        firing = [name for name in _DETECTORS if state.detectors[name].evidence >= self._bar]
+        if not firing:
+            clean = all(one.evidence <= 1.0 for one in state.detectors.values())
+            return FamilyFinding("performance", False, clean, start_us)
+        since_us = min(state.detectors[name].since_us or start_us for name in firing)
+        attributes = self._attributes(firing, state, metrics, made)
+        return FamilyFinding("performance", True, False, since_us, attributes)
+
+    def _attributes(
+        self,
+        firing: Sequence[str],
+        state: State,
+        metrics: Mapping[int, Sequence[tuple[Series, int, Estimate]]],
+        made: Release,
+    ) -> Attributes:
+        moved, said = [], []
+        zone = self._watched.contract.timezone
+        newest = {series.name: value for window in sorted(metrics) for series, _, value in metrics[window]}
+        for name in firing:
+            series, one = self._series(name), state.detectors[name]
+            value = newest.get(series.name)
+            at_release = made.wrong / made.records if name == "error_rate" else made.estimated_risk or 0.0
+            moved.append(
+                Moved(
+                    series=series.name,
+                    metric=series.metric,
+                    column=series.column,
+                    segment=ALL,
+                    term="",
+                    weight=math.log(one.evidence),
+                    value=None if value is None else value.value,
+                    expected=at_release,
+                    effect=None if value is None else value.value - at_release,
+                )
+            )
+            now = "has risen" if value is None else f"is {explain.percent(value.value)} in the newest window"
+            kind = (
+                "Errors, measured on labels"
+                if name == "error_rate"
+                else f"Errors, estimated from calibrated scores and {BLIND}"
+            )
+            risk = made.risk if name == "error_rate" else at_release
+            said.append(
+                f"{kind}: the rate {now}; it was {explain.percent(at_release)} at release, and up to "
+                f"{explain.percent(self._tolerated(risk))} is tolerated."
+            )
+            if one.since_us is not None:
+                said.append(f"It began about {explain.at(one.since_us, zone)}.")
+        return Attributes(moved=tuple(moved), sentences=tuple(said))
