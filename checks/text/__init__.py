@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from checks.text.annotations import ENCODING_CLASSES, EVASION_CLASSES, SCRIPTS, Annotations
+    from checks.text.campaign import Campaign, campaigns
     from checks.text.display import reveal
     from checks.text.evidence import excerpt
     from checks.text.inspection import Inspection, inspect
@@ -25,10 +26,12 @@ __all__ = [
     "EVASION_CLASSES",
     "SCRIPTS",
     "Annotations",
+    "Campaign",
     "Inspection",
     "Term",
     "TextPlan",
     "annotate",
+    "campaigns",
     "excerpt",
     "inspect",
     "learn",
@@ -42,10 +45,12 @@ _HOMES = {
     "EVASION_CLASSES": "annotations",
     "SCRIPTS": "annotations",
     "Annotations": "annotations",
+    "Campaign": "campaign",
     "Inspection": "inspection",
     "Term": "terms",
     "TextPlan": "plan",
     "annotate": "reading",
+    "campaigns": "campaign",
     "excerpt": "evidence",
     "inspect": "inspection",
     "learn": "learning",
