@@ -34,6 +34,7 @@ _RATE: dict[str, Words] = {
     "duplicate_text_rate": lambda s: f"repeated messages in {s.column}",
     "duplicate_id_rate": lambda _: "records that came twice",
     "class_share": lambda s: f"answers “{s.term}” in {s.column}",
+    "value_share": lambda s: f"records with “{s.term}” in {s.column}",
     "segment_share": lambda s: f"records of {s.segment}",
     "unseen_rate": lambda s: f"values of {s.column} that the reference does not know",
     "null_rate": lambda s: f"missing values of {s.column}",
@@ -80,7 +81,7 @@ def mojibake(
     with", never "caused by": several codecs may explain the same sequence.
     """
     said = [
-        f"{percent(share)} {'of them are consistent with' if not place else 'with'} UTF-8 read as {name}"
+        f"{percent(share)} {'with' if place else 'of the mojibake is consistent with'} UTF-8 read as {name}"
         for place, (name, share) in enumerate(codecs[:_CODECS_NAMED])
     ]
     clauses = [_listed(said)] if said else []

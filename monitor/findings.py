@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import TYPE_CHECKING
 
 from checks import explain
@@ -192,8 +193,13 @@ class Findings:
     def _best(self, rows: Sequence[Sample], label: str) -> list[Sample]:
         """The rows that show a label best, then the others by chance; one of equal texts."""
         looked = [row for row in rows if row.text is not None][:_MOST_COMPARED]
-        if not looked or label in (_ANY_PAIR, _NEW_PAIR):
-            return list(rows)
+        if not looked or not self._plan.text:
+            return []
+        if label in (_ANY_PAIR, _NEW_PAIR):
+            pairs = Counter(_pair(row) for row in looked).most_common()
+            alike = [self._best([row for row in looked if _pair(row) == pair], pair) for pair, _ in pairs]
+            # One of each pair before a second of any.
+            return [row for turn in zip_longest(*alike) for row in turn if row is not None]
         from checks.text.evidence import best
 
         texts = [_raw(row.text or "") for row in looked]
@@ -203,7 +209,7 @@ class Findings:
     def _shown(self, rows: Iterable[Sample], label: str, seen: set[str]) -> Iterator[Example]:
         """An example of every row whose text shows the label, and that was not `seen` for another one."""
         for row in rows:
-            if row.event_id in seen or row.text is None or not self._plan.text:
+            if row.event_id in seen or row.text is None:
                 continue
             concrete = _pair(row) if label in (_ANY_PAIR, _NEW_PAIR) else label
             # Where the contract lets text be kept as it came, what leaves with an alert is redacted all the same.

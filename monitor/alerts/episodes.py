@@ -162,7 +162,7 @@ class _Writer:
                 self.conn,
                 episode_id,
                 self.window_us,
-                [(example.event_id, example.label, example.excerpt) for example in finding.examples],
+                [(found.event_id, found.label, found.excerpt, found.repair) for found in finding.examples],
             )
         _save(self.conn, self.model_id, finding.family, state, None if state.status == "ok" else episode_id)
         return changes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -91,7 +91,7 @@ def compose(event: Event, context: Context, subject: Subject) -> Notification:
     examples = _examples(subject.examples)
     if examples and event != "resolved":
         lines.append("Examples (redacted):")
-        lines += [f"  [{example['label']}] {example['excerpt']}" for example in examples]
+        lines += [line for example in examples for line in _shown(example)]
     lines.append(f"Owner: {safe(context.owner) or 'nobody is named in the contract'}")
     lines.append(f"Runbook: {safe(context.runbook) or 'none is named in the contract'}")
     url = episode_url(context, subject.episode_id)
@@ -180,16 +180,25 @@ def _data(
         "examples": examples,
         "links": {"alert": episode_url(context, subject.episode_id)} if context.public_url else {},
     }
+    if attributes.damage is not None:
+        data["damage"] = asdict(attributes.damage)
     if subject.closed_us is not None:
         data["closed"] = iso(subject.closed_us)
     return data
 
 
 def _examples(examples: Sequence[Example]) -> list[dict[str, str]]:
+    """`repair` only where ftfy proposes one."""
     return [
         {"event_id": safe(e.event_id), "label": safe(e.label), "excerpt": safe(e.excerpt[:EXCERPT_CHARS])}
+        | ({} if e.repair is None else {"repair": safe(e.repair[:EXCERPT_CHARS])})
         for e in examples[:MAX_EXAMPLES]
     ]
+
+
+def _shown(example: dict[str, str]) -> list[str]:
+    lines = [f"  [{example['label']}] {example['excerpt']}"]
+    return [*lines, f"    ftfy would read: {example['repair']}"] if "repair" in example else lines
 
 
 def _where(attributes: Attributes) -> str:

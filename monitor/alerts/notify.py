@@ -83,7 +83,7 @@ def _subject(conn: Connection, change: Change) -> Subject:
         opened_us=episode.opened_us,
         closed_us=episode.closed_us,
         attributes=Attributes.decode(episode.attributes),
-        examples=tuple(Example(row.event_id, row.label, row.excerpt) for row in kept),
+        examples=tuple(Example(row.event_id, row.label, row.excerpt, row.repair) for row in kept),
         previous_severity=change.previous_severity,
     )
 

@@ -65,6 +65,7 @@ def get_alert(alert: Number, served: Served) -> schemas.AlertDetail:
             "segments": attributes.segments,
             "sentences": attributes.sentences,
             "breaks": attributes.hard,
+            "damage": attributes.damage,
             "evidence": evidence,
             "events": events,
             "notifications": told,

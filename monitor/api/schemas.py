@@ -187,6 +187,40 @@ class Evidence(Schema):
     event_id: str
     label: str
     excerpt: str
+    repair: str | None = Field(
+        description="what ftfy would make of it, redacted again: evidence, never applied"
+    )
+
+
+class Codec(Schema):
+    """UTF-8 that was read as this codec explains this share of the suspected messages, 0..1."""
+
+    name: str
+    share: Real
+
+
+class BrokenSequence(Schema):
+    """A wrongly read sequence as code points, and how many of the suspected records looked at hold it."""
+
+    points: str
+    messages: int
+
+
+class Damage(Schema):
+    """Mojibake since the change began: suspected by the screen in every message, confirmed by ftfy in a sample."""
+
+    column: str
+    suspected: Real = Field(description="share of all messages, counted")
+    codecs: list[Codec] = Field(description="what it is consistent with, the most common first")
+    looked_at: int = Field(description="suspected records that ftfy looked at")
+    confirmed: int
+    outside: int = Field(description="looked at, but of a codec that ftfy cannot confirm")
+    others_looked_at: int = Field(description="records without suspicion that ftfy looked at")
+    missed: int = Field(description="of those, the ones that it would repair")
+    rate: Real | None = Field(description="share of all messages that ftfy confirms; null if no text is kept")
+    low: Real | None = Field(description="lower end of its 95 % interval")
+    high: Real | None = Field(description="upper end of its 95 % interval")
+    sequences: list[BrokenSequence]
 
 
 class Notification(Schema):
@@ -206,6 +240,7 @@ class AlertDetail(Alert):
     segments: list[Share]
     sentences: list[str]
     breaks: list[str] = Field(description="deterministic breaks of the contract, in words")
+    damage: Damage | None = Field(description="of an episode with mojibake")
     evidence: list[Evidence]
     events: list[Event]
     notifications: list[Notification]

@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 from sqlalchemy import Connection
 
-from monitor.alerts.attributes import Attributes, Moved, Share
+from monitor.alerts.attributes import Attributes, Damage, Moved, Share
 from monitor.alerts.notify import subject_of
 from monitor.reports import words
 from monitor.store import alerts, measurements, outbox, triggers
@@ -46,13 +46,24 @@ class Carrier:
 
 @dataclass(frozen=True, slots=True)
 class ExampleView:
-    """A kept record; `strangers` names the letters of other scripts in it."""
+    """A kept record; `repair` is what ftfy would make of it, `strangers` names the letters of other scripts."""
 
     label: str
     excerpt: str
+    repair: str | None
     event_id: str
     when: str
     strangers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DamageView:
+    """Mojibake in words. `sequences`: the characters, their code points, and in how many records they stand."""
+
+    suspected: str
+    confirmed: str
+    codecs: tuple[tuple[str, str], ...]
+    sequences: tuple[tuple[str, str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +97,7 @@ class EpisodeView:
     segments: tuple[Share, ...]
     figures: tuple[Figure, ...]
     examples: tuple[ExampleView, ...]
+    damage: DamageView | None
     trigger: TriggerView | None
 
     @property
@@ -174,6 +186,7 @@ def episode_view(
             figure(conn, row.model_id, row.model, one, axis, [span], f"e{row.id}-{one.id}") for one in drawn
         ),
         examples=tuple(_example(found) for found in alerts.evidence_of(conn, row.id, examples)),
+        damage=None if attributes.damage is None else _damage(attributes.damage),
         trigger=None if trigger is None else trigger_view(trigger),
     )
 
@@ -221,7 +234,34 @@ def _carrier(moved: Moved, one: Stored | None) -> Carrier:
     )
 
 
+def _damage(damage: Damage) -> DamageView:
+    return DamageView(
+        suspected=f"{number(damage.suspected, 'share')} of messages; every message was screened",
+        confirmed=_confirmed(damage),
+        codecs=tuple((codec.name, number(codec.share, "share")) for codec in damage.codecs),
+        sequences=tuple(
+            (
+                "".join(chr(int(point[2:], 16)) for point in one.points.split()),
+                one.points,
+                f"in {one.messages:,} of {damage.looked_at:,} records",
+            )
+            for one in damage.sequences
+        ),
+    )
+
+
+def _confirmed(damage: Damage) -> str:
+    if damage.rate is None or damage.low is None or damage.high is None:
+        return "not known: no text is kept that ftfy could look at"
+    rate, low, high = (number(value, "share") for value in (damage.rate, damage.low, damage.high))
+    said = f"about {rate} of messages ({low} to {high}): ftfy would repair {damage.confirmed:,} of the "
+    said += f"{damage.looked_at:,} suspected records it looked at"
+    if damage.outside:
+        said += f", {damage.outside:,} more are of codecs that it cannot confirm"
+    return f"{said}, and {damage.missed:,} of {damage.others_looked_at:,} others"
+
+
 def _example(row: alerts.EvidenceRow) -> ExampleView:
     return ExampleView(
-        row.label, row.excerpt, row.event_id, moment(row.window_start_us), foreign(row.excerpt)
+        row.label, row.excerpt, row.repair, row.event_id, moment(row.window_start_us), foreign(row.excerpt)
     )

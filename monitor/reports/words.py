@@ -18,6 +18,7 @@ _SERIES = {
     "jsd": "the distribution of {column}",
     "mean": "the mean of {column}",
     "class_share": "the share of “{term}” in {column}",
+    "value_share": "the share of “{term}” in {column}",
     "slo_miss_rate": "requests that missed the objective of {column}",
     "language_share": "messages in “{term}”",
     "mixed_rate": "messages that mix languages",
@@ -148,7 +149,7 @@ def paragraph(
     inhibited_by: str | None,
 ) -> str:
     """One plain paragraph: what changed, how big against normal, since when, in which traffic, what to do."""
-    said = [plain(sentence, 400) for sentence in attributes.sentences[:3]] or _computed(attributes)
+    said = [plain(sentence, 700) for sentence in attributes.sentences[:3]] or _computed(attributes)
     # Sentences of the episode's own say already when it began.
     began = "It" if attributes.sentences else f"It began on {moment(since_us)} UTC and"
     if closed_us is None:

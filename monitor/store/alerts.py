@@ -66,6 +66,7 @@ class EvidenceRow:
     event_id: str
     label: str
     excerpt: str
+    repair: str | None = None
 
 
 def states(conn: Connection, model_id: int) -> dict[str, AlertRow]:
@@ -148,14 +149,17 @@ def add_event(
 
 
 def add_evidence(
-    conn: Connection, episode_id: int, window_start_us: int, examples: Iterable[tuple[str, str, str]]
+    conn: Connection,
+    episode_id: int,
+    window_start_us: int,
+    examples: Iterable[tuple[str, str, str, str | None]],
 ) -> int:
-    """Keep (event id, label, excerpt) examples; one that is there already stays as it was. Returns how many
-    were new.
+    """Keep (event id, label, excerpt, repair) examples; one that is there already stays as it was. Returns how
+    many were new.
     """
     known = {(row.event_id, row.label) for row in conn.execute(_evidence_of(episode_id))}
     fresh: dict[tuple[str, str], dict[str, Any]] = {}
-    for event_id, label, excerpt in examples:
+    for event_id, label, excerpt, repair in examples:
         if (event_id, label) not in known:
             fresh.setdefault(
                 (event_id, label),
@@ -165,6 +169,7 @@ def add_evidence(
                     "event_id": event_id,
                     "label": label,
                     "excerpt": excerpt,
+                    "repair": repair,
                 },
             )
     if fresh:
@@ -212,7 +217,7 @@ def events(conn: Connection, episode_id: int) -> list[EventRow]:
 def evidence_of(conn: Connection, episode_id: int, limit: int = 50) -> list[EvidenceRow]:
     """Kept examples of an episode, first found first."""
     return [
-        EvidenceRow(row.window_start_us, row.event_id, row.label, row.excerpt)
+        EvidenceRow(row.window_start_us, row.event_id, row.label, row.excerpt, row.repair)
         for row in conn.execute(_evidence_of(episode_id).limit(limit))
     ]
 

@@ -11,7 +11,7 @@ from checks.batch import Column
 from checks.breaks import Break
 from checks.decision import Finding, Named
 from checks.drift import observe, series_of
-from checks.explain import sentences
+from checks.explain import mojibake, sentences
 from checks.learner import Learner
 from checks.plan import Plan
 from checks.profile import Profile, count
@@ -222,6 +222,31 @@ def test_a_break_says_its_message(baseline: Baseline) -> None:
 def test_nothing_found_cannot_be_explained(baseline: Baseline) -> None:
     with pytest.raises(ValueError, match="nothing to explain"):
         sentences(Finding("inputs", False, True, None, (), ()), (), baseline, "UTC")
+
+
+def test_mojibake_is_told_by_its_codecs_and_what_ftfy_confirms() -> None:
+    rate = (0.0301, 0.0284, 0.0322)
+    assert mojibake([("cp1252", 0.94), ("cp1250", 0.04), ("cp437", 0.02)], 100, 97, 2, rate) == (
+        "94 % of the mojibake is consistent with UTF-8 read as cp1252 and 4.0 % with UTF-8 read as cp1250; "
+        "ftfy confirms 97 of 100 looked at (2 are outside what it can confirm), "
+        "and so 3.0 % of all messages (2.8 % to 3.2 %)"
+    )
+    assert mojibake([("koi8-r", 1.0)], 1, 0, 1, None) == (
+        "100 % of the mojibake is consistent with UTF-8 read as koi8-r; "
+        "ftfy confirms 0 of 1 looked at (1 is outside what it can confirm)"
+    )
+
+
+def test_mojibake_that_nobody_could_look_at_says_so() -> None:
+    assert mojibake([], 0, 0, 0, None) == "no text is kept, so ftfy has confirmed none"
+    assert "none of it is among the kept records" in mojibake([], 0, 0, 0, (0.0, 0.0, 0.1))
+
+
+def test_what_is_told_of_the_lead_follows_it(learnt: tuple[Plan, Profile, Baseline]) -> None:
+    plan, _, baseline = learnt
+    change = finding(plan, "class_share", term="toxic")
+    said = sentences(change, (), baseline, "UTC", told="94 % of it is odd")[0]
+    assert said == "Answers “toxic” in decision went from 10 % to 20 %; 94 % of it is odd."
 
 
 def test_every_rate_has_words() -> None:

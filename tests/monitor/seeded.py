@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from monitor.alerts.attributes import Attributes, Moved, Share
+from monitor.alerts.attributes import Attributes, Codec, Damage, Moved, Sequence, Share
 from monitor.alerts.message import summary
 from monitor.retraining.callbacks import token_sha256
 from monitor.store import tables as t
@@ -57,6 +57,7 @@ SERIES: tuple[tuple[str, str, str, str, str, str, float], ...] = (
     ("volume", "", "country=IN", "", "volume", "volume", 310.0),
 )
 
+REPAIRS = {"evt-1001": "the parcel is at Café Zoë, ring twice <script>alert('mended')</script>"}
 HOSTILE = (
     ("evt-1001", "mojibake", "the parcel is at CafÃ© Zoë, ring twice <script>alert('pwned')</script>"),
     ("evt-1002", "mojibake", "<img src=x onerror=alert(1)> \"quoted\" 'and' &amp; half-escaped"),
@@ -264,6 +265,11 @@ def _episodes(conn: Any, model: int) -> tuple[int, int, int]:
             "It began about Wed 18 Nov 03:00 UTC; most of it comes from client=android-9.1 (91%).",
         ),
         hard=("column 'country<script>alert(4)</script>' holds words that were never seen",),
+        damage=Damage(
+            *("text", 0.031, (Codec("cp1252", 0.94), Codec("cp1250", 0.04)), 100, 97, 2, 500, 1),
+            *(0.0301, 0.0284, 0.0322),
+            sequences=(Sequence("U+00C3 U+00A9", 61), Sequence("U+00C3 U+0083", 4)),
+        ),
     )
     language = Attributes(moved=(_moved("jsd", "text", "language", 0.0192, 0.006, z=5.1),))
     vocabulary = Attributes(moved=(_moved("unknown_word_rate", "text", "", 0.162, 0.12, z=4.4),))
@@ -316,6 +322,7 @@ def _episodes(conn: Any, model: int) -> tuple[int, int, int]:
                 event_id=event_id,
                 label=label,
                 excerpt=excerpt,
+                repair=REPAIRS.get(event_id),
             )
         )
     conn.execute(

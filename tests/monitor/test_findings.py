@@ -73,6 +73,44 @@ def test_an_encoding_incident_shows_the_broken_text(tmp_path: Path, url: str) ->
     assert len({example.event_id for example in evidence}) == len(evidence)
 
 
+def test_mojibake_is_explained_and_confirmed_where_it_is_told(tmp_path: Path, url: str) -> None:
+    attributes, evidence = found(tmp_path, url, mojibake, "encoding", every=4)
+    damage = attributes.damage
+    assert damage is not None
+    assert damage.column == "comment"
+    assert damage.suspected == pytest.approx(0.25, abs=0.05)
+    assert [(codec.name, codec.share) for codec in damage.codecs] == [("cp1252", 1.0)]
+    assert damage.looked_at == damage.confirmed > 20
+    assert (damage.outside, damage.missed) == (0, 0)
+    assert damage.others_looked_at > 60
+    assert damage.rate == pytest.approx(damage.suspected)
+    assert damage.low < damage.suspected < damage.high
+    assert damage.sequences[0].points == "U+00C3 U+00A1"
+    assert damage.sequences[0].messages == damage.looked_at
+    said = attributes.sentences[0]
+    assert "; 100 % of the mojibake is consistent with UTF-8 read as cp1252; ftfy confirms " in said
+    assert {example.repair for example in evidence} == {"muchas gracias por la respuesta tan rápida"}
+
+
+def test_a_repair_that_reveals_an_address_is_redacted_again(tmp_path: Path, url: str) -> None:
+    def spoilt(row: stream.Record) -> stream.Record:
+        wide_sign = "ana＠correo.example".encode().decode("latin-1")  # no address as it stands
+        return dict(row, comment=f"escribe aquÃ\xad a {wide_sign} o a ana@correo.example")
+
+    _, evidence = found(tmp_path, url, spoilt, "encoding", every=4)
+    (example,) = {(one.excerpt, one.repair) for one in evidence if one.label == "mojibake"}
+    assert "correo.example o a ⟨email⟩" in example[0]
+    assert example[1] == "escribe aquí a ⟨email⟩ o a ⟨email⟩"
+
+
+def test_invalid_bytes_are_shown_as_they_were_kept(tmp_path: Path, url: str) -> None:
+    _, evidence = found(
+        tmp_path, url, lambda row: dict(row, comment="la caja lleg\udcf3 abierta"), "encoding", every=3
+    )
+    shown = {(one.label, one.excerpt, one.repair) for one in evidence}
+    assert ("invalid_bytes", "la caja lleg\\xf3 abierta", None) in shown
+
+
 def test_new_words_are_named_and_shown(tmp_path: Path, url: str) -> None:
     attributes, evidence = found(
         tmp_path, url, lambda row: dict(row, comment=row["comment"] + " so glimzo"), "vocabulary", every=2

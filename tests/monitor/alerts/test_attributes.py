@@ -6,12 +6,15 @@ import json
 import math
 from dataclasses import replace
 
-from monitor.alerts.attributes import Attributes, grown
+from monitor.alerts.attributes import Attributes, Codec, Damage, Sequence, grown
 from tests.monitor.alerting import MOJIBAKE, SLANG
 
 
 def test_attributes_come_back_from_json() -> None:
-    full = replace(MOJIBAKE, hard=("column `score` is missing",))
+    damage = Damage(
+        "text", 0.03, (Codec("cp1252", 0.9),), 10, 9, rate=0.027, sequences=(Sequence("U+00C3", 9),)
+    )
+    full = replace(MOJIBAKE, hard=("column `score` is missing",), damage=damage)
     assert Attributes.decode(full.encode()) == full
 
 
@@ -27,6 +30,13 @@ def test_a_field_of_a_later_release_is_passed_over() -> None:
     raw = json.loads(MOJIBAKE.encode())
     raw["moved"][0]["colour"] = "red"
     assert Attributes.decode(json.dumps(raw)) == MOJIBAKE
+    raw["damage"] = {
+        "column": "text",
+        "suspected": 0.1,
+        "smell": "bad",
+        "codecs": [{"name": "a", "share": 1.0, "x": 0}],
+    }
+    assert Attributes.decode(json.dumps(raw)).damage == Damage("text", 0.1, (Codec("a", 1.0),))
 
 
 def test_growing_keeps_names_and_takes_the_newest_numbers() -> None:
@@ -36,6 +46,12 @@ def test_growing_keeps_names_and_takes_the_newest_numbers() -> None:
     assert after.moved[0].value == 0.2
     assert after.segments == MOJIBAKE.segments, "a window that names no segment takes none away"
     assert after.named == ("encoding_rate(text):mojibake", "unknown_word_rate(text)", "no records")
+
+
+def test_growing_keeps_what_was_known_of_the_damage() -> None:
+    known, newer = Damage("text", 0.03), Damage("text", 0.04)
+    assert grown(replace(MOJIBAKE, damage=known), MOJIBAKE).damage == known
+    assert grown(replace(MOJIBAKE, damage=known), replace(MOJIBAKE, damage=newer)).damage == newer
 
 
 def test_a_break_that_goes_on_keeps_the_sentence_that_says_since_when() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alerts.attributes import NOTHING, Attributes, Example, Moved
+from monitor.alerts.attributes import NOTHING, Attributes, Codec, Damage, Example, Moved
 from monitor.alerts.message import Context, Subject, compose, describe, safe, summary
 from tests.monitor.alerting import CONTEXT, HOUR, MOJIBAKE, SLANG
 
@@ -51,6 +51,18 @@ def test_the_data_says_the_same_and_is_json() -> None:
     assert data["since"] == "2027-01-15T08:00:00Z"
     assert data["links"] == {"alert": "https://drift.example.com/alerts/12"}
     assert "closed" not in data
+
+
+def test_the_repair_stands_under_its_example_and_the_damage_in_the_data() -> None:
+    mended = Example("m-1", "mojibake", "ein gro\u00c3\u0178er Fehler", "ein gro\u00dfer\u200b Fehler")
+    damage = Damage("text", 0.031, (Codec("cp1252", 0.94),), 100, 97)
+    damaged = replace(SUBJECT, examples=(mended,), attributes=replace(MOJIBAKE, damage=damage))
+    notification = compose("opened", CONTEXT, damaged)
+    assert "\n    ftfy would read: ein gro\u00dfer⟦U+200B⟧ Fehler\n" in notification.text
+    assert notification.data["examples"][0]["repair"] == "ein gro\u00dfer⟦U+200B⟧ Fehler"
+    assert notification.data["damage"]["codecs"] == ({"name": "cp1252", "share": 0.94},)
+    assert json.dumps(notification.data, allow_nan=False)
+    assert "damage" not in compose("opened", CONTEXT, SUBJECT).data
 
 
 def test_what_is_missing_is_said_and_not_left_blank() -> None:

@@ -36,6 +36,13 @@ def test_an_alert_says_everything(client: Client, keys: Seeded) -> None:
         "message to",
         "oncall",
         "CYRILLIC SMALL LETTER IE",
+        "3.1\N{NO-BREAK SPACE}% of messages; every message was screened",
+        "ftfy would repair 97 of the 100 suspected records it looked at, 2 more are of codecs that it cannot confirm",
+        "and 1 of 500 others",
+        "U+00C3 U+00A9",
+        "in 61 of 100 records",
+        "ftfy would read",
+        "Café Zoë",
     ):
         assert said in html, said
     assert "<script" not in html
