@@ -74,6 +74,9 @@ _STYLED_NAMES = (
     "SQUARED LATIN ",
     "NEGATIVE SQUARED LATIN ",
     "LATIN LETTER SMALL CAPITAL ",
+    "SCRIPT ",
+    "BLACK-LETTER CAPITAL ",
+    "DOUBLE-STRUCK ",
 )
 # Soft hyphen, grapheme joiner, fillers, Mongolian separator, zero-width space, word joiner … and a BOM inside
 # text.
@@ -110,7 +113,8 @@ class CharacterTable:
     properties  uint32[0x110000]: bits of `checks.text.flags`
     lower       uint32[0x110000]: lower-case form, 0 where it is the character itself; curly apostrophes are
                 folded
-    plain       uint32[0x110000]: the Latin letter that a styled or look-alike letter stands for, 0 if none
+    plain       uint32[0x110000]: the Latin letter that a styled, marked or look-alike letter stands for, 0 if
+                none
     folded      uint32[0x110000]: what a word's hash sees: `plain` of a styled letter, in lower case; 0 for a
                 character that nobody sees
     combining   uint8[0x110000]: canonical combining class
@@ -149,6 +153,9 @@ def character_table() -> CharacterTable:
     for point, latin in lookalikes.skeletons().items():
         properties[point] |= flags.CONFUSABLE
         plain[point] = latin
+    for point, latin in lookalikes.unmarked().items():
+        plain[point] = latin
+    properties[list(lookalikes.odd_letters())] |= np.uint32(flags.ODD)
     for letter in lookalikes.LATIN_INSIDE:
         properties[ord(letter)] |= flags.CONFUSABLE
     for codec in LEGACY_CODECS:
@@ -223,6 +230,8 @@ def _properties(point: int, character: str, name: str) -> int:
         bits |= flags.SPACE
     if unicodedata.bidirectional(character) in ("R", "AL"):
         bits |= flags.RIGHT_TO_LEFT
+    if first_word in lookalikes.INTRUDERS and bits & flags.LETTER:
+        bits |= flags.CONFUSABLE
     if first_word in JOINING_SCRIPTS:
         bits |= flags.NEEDS_JOINER
     if name.startswith(_STYLED_NAMES) and _styled_plain(name):

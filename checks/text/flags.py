@@ -34,6 +34,7 @@ SKIN_TONE = 1 << 27
 REGIONAL = 1 << 28
 LEGACY = 1 << 29  # not ASCII, and a legacy codec has a byte for it: may be a piece of mojibake
 SURROGATE = 1 << 30
+ODD = 1 << 31  # a Latin letter with marks that no alphabet holds
 
 # Token properties, uint16 per token.
 TOKEN_SPACELESS = 1  # a bigram of a script without spaces

@@ -134,6 +134,16 @@ def _is_address(points, i, stop):  # type: ignore[no-untyped-def]
 
 
 @helper
+def _is_domain(points, properties, i, stop):  # type: ignore[no-untyped-def]
+    """Whether letters, digits and hyphens stand here with a dot among them."""
+    while i + 1 < stop and (properties[i] & (LETTER | DIGIT) or points[i] == 45 or points[i] == 46):
+        if points[i] == 46 and properties[i + 1] & LETTER:
+            return True
+        i += 1
+    return False
+
+
+@helper
 def _entity_end(points, i, stop):  # type: ignore[no-untyped-def]
     """One past an HTML entity that begins with the ampersand at `i`, or `i`."""
     k = i + 1
@@ -192,10 +202,9 @@ def _run_end(points, properties, broken, i, stop, european):  # type: ignore[no-
 def _word(points, properties, broken, first, last, folded, counts):  # type: ignore[no-untyped-def]
     """Hash, kind, script of the word in [first, last), and whether it is a word at all."""
     state = WORD_SEED
-    letters = latin = latin_like = foreign = foreign_like = capitals = changes = head_capitals = 0
+    letters = latin = latin_like = foreign = foreign_like = capitals = latin_capitals = 0
     kind = 0
     script = 0
-    previous = -1
     has_digit = False
     for k in range(first, last):
         bits = properties[k]
@@ -215,8 +224,6 @@ def _word(points, properties, broken, first, last, folded, counts):  # type: ign
         counts[own] += 1
         if bits & UPPER:
             capitals += 1
-            if capitals == letters:
-                head_capitals = capitals
         if own == 0:
             continue
         if script == 0:
@@ -224,17 +231,15 @@ def _word(points, properties, broken, first, last, folded, counts):  # type: ign
         if own == _LATIN:
             latin += 1
             latin_like += 1 if bits & CONFUSABLE else 0
+            latin_capitals += 1 if bits & UPPER else 0
         else:
             foreign += 1
             foreign_like += 1 if bits & CONFUSABLE else 0
             if latin:
                 script = script if latin >= foreign else own
-        if previous >= 0 and own != previous:
-            changes += 1
-        previous = own
     if latin and foreign:
-        # "SMSка", "ITшник": an acronym with a native ending is good Russian.
-        acronym = changes == 1 and head_capitals >= 2 and head_capitals == capitals and head_capitals == latin
+        # "SMSка", "TNFα", "NFκB": a disguise would keep to the case of the word.
+        acronym = latin >= 2 and capitals == latin and latin_capitals == latin
         smuggled = foreign_like == foreign or (latin_like == latin and foreign >= latin)
         if smuggled and letters >= 3 and not acronym:
             kind |= TOKEN_MIXED
@@ -302,10 +307,10 @@ def _tokenise(  # type: ignore[no-untyped-def]
                     i = _zone_end(points, properties, i, stop, zone, ADDRESS)
                     continue
                 k = _run_end(points, properties, broken, i, stop, european)
-                if (
-                    k < stop - 1 and points[k] == 64 and properties[k + 1] & (LETTER | DIGIT)
-                ):  # an e-mail address
-                    i = _zone_end(points, properties, i, stop, zone, ADDRESS)
+                if k < stop - 1 and points[k] == 64 and properties[k + 1] & (LETTER | DIGIT):
+                    # "me@example.org" is an address; "p@ssword" is none, and no word either.
+                    name = ADDRESS if _is_domain(points, properties, k + 1, stop) else PLAIN
+                    i = _zone_end(points, properties, i, stop, zone, name)
                     continue
                 value, kind, script, is_word = _word(points, properties, broken, i, k, folded, counts)
                 if is_word:
