@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from checks.text.evidence import excerpt
     from checks.text.inspection import Inspection, inspect
     from checks.text.learning import learn
+    from checks.text.own_profiles import OwnProfile, learn_profile
     from checks.text.plan import TextPlan
     from checks.text.reading import annotate
     from checks.text.terms import Term, novel_terms
@@ -28,6 +29,7 @@ __all__ = [
     "Annotations",
     "Campaign",
     "Inspection",
+    "OwnProfile",
     "Term",
     "TextPlan",
     "annotate",
@@ -35,6 +37,7 @@ __all__ = [
     "excerpt",
     "inspect",
     "learn",
+    "learn_profile",
     "novel_terms",
     "reveal",
     "warm_up",
@@ -53,7 +56,9 @@ _HOMES = {
     "campaigns": "campaign",
     "excerpt": "evidence",
     "inspect": "inspection",
+    "OwnProfile": "own_profiles",
     "learn": "learning",
+    "learn_profile": "own_profiles",
     "novel_terms": "terms",
     "reveal": "display",
     "warm_up": "warmth",

@@ -68,7 +68,7 @@ def _hits(batch: Read, plan: TextPlan, label: str) -> npt.NDArray[np.int64]:
         counts, _ = obfuscation.count(points, tokens, batch.misread.broken, plan.known_words)
         return np.asarray(counts[:, EVASION_CLASSES.index(label)], np.int64)
     if set(label.split("+")) <= set(plan.languages):
-        tags = plan.column_to_language[tagged(batch, plan.choice).token]
+        tags = plan.column_to_language[tagged(batch, plan.choice, plan.sources).token]
         wanted = [plan.languages.index(code) for code in label.split("+")]
         return np.asarray(np.min([_per_message(tags == code, batch) for code in wanted], axis=0), np.int64)
     return _per_message(np.isin(tokens.hash, _words(label)), batch)
@@ -126,7 +126,7 @@ def _hit(message: Read, plan: TextPlan, label: str) -> tuple[int, int] | None:
 
 def _language_hit(message: Read, plan: TextPlan, wanted: list[str]) -> tuple[int, int] | None:
     """The first word of a language; for a pair, the two words around the first switch."""
-    tags = plan.column_to_language[tagged(message, plan.choice).token]
+    tags = plan.column_to_language[tagged(message, plan.choice, plan.sources).token]
     tokens = message.tokens
     spoken = np.flatnonzero(tags >= 0)
     codes = [plan.languages[tag] for tag in tags[spoken]]

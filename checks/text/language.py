@@ -8,6 +8,9 @@ is kept never changes a result).
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -15,15 +18,42 @@ import numpy.typing as npt
 from checks.text.decoding import Points
 from checks.text.flags import TOKEN_BROKEN, TOKEN_MIXED, TOKEN_SPACELESS
 from checks.text.kernels import kernel
-from checks.text.profiles import WIDTH, profiles
+from checks.text.known_words import KnownWords, known_words
+from checks.text.own_profiles import OwnProfile
+from checks.text.profiles import WIDTH, WORD_LETTERS, Profiles, profiles, with_own
 from checks.text.tokens import Tokens
 
-WORD_LETTERS = 40  # letters of a word that are looked at; more would overflow a score and say nothing new
 MESSAGE_WORDS = 16_384  # words of a message that are looked at; later ones carry no language
 CAPACITY = 1 << 17  # words kept, 128 bytes each
 BATCH_CHARACTERS = (
     CAPACITY  # characters per call (the last message may overrun): no call can fill the table twice
 )
+TABLES = 4  # tables of word scores that a process keeps, 20 MB each when full
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What words are scored by, beside langdetect's profiles.
+
+    own      the user's own profiles, in the order of their names
+    lexicon  the languages, sorted, whose common words count; none where no lexicon is asked for
+    """
+
+    own: tuple[OwnProfile, ...] = ()
+    lexicon: tuple[str, ...] = ()
+
+
+def sources(own: Sequence[OwnProfile] = (), lexicon: Sequence[str] = ()) -> Sources:
+    """The sources in canonical order. `lexicon`: any languages of a plan; those that no list can be of are left out."""
+    listed = set(lexicon) & set(profiles().languages)
+    return Sources(tuple(sorted(own, key=lambda profile: profile.name)), tuple(sorted(listed)))
+
+
+@lru_cache(TABLES)
+def word_scores(among: Sources) -> WordScores:
+    """The table of some sources, shared by all who read by the same. Raises LexiconMissing where it is asked for."""
+    table = with_own(among.own)
+    return WordScores(table, known_words(table, among.own, among.lexicon))
 
 
 class WordScores:
@@ -32,7 +62,9 @@ class WordScores:
     rows  int16[CAPACITY, 64]: summed n-gram scores per column of `Profiles.scores`
     """
 
-    def __init__(self) -> None:
+    def __init__(self, table: Profiles, known: KnownWords) -> None:
+        self.table = table
+        self.known = known
         self.lock = threading.Lock()
         self.rows: npt.NDArray[np.int16] = np.zeros((CAPACITY, WIDTH), np.int16)
         self._keys = np.zeros(2 * CAPACITY, np.int64)
@@ -42,7 +74,7 @@ class WordScores:
     def of(self, points: Points, tokens: Tokens) -> npt.NDArray[np.int32]:
         """int32[T]: the row of each token, -1 for one that says nothing of language. Rows stay until the next
         call."""
-        table = profiles()
+        table, known = self.table, self.known
         needed = int(np.minimum(np.diff(tokens.offsets), MESSAGE_WORDS).sum())
         if self._used + needed > CAPACITY:
             self._keys[:] = 0
@@ -60,6 +92,11 @@ class WordScores:
                 table.keys,
                 table.rows,
                 table.scores,
+                known.unlisted,
+                known.keys,
+                known.first,
+                known.columns,
+                known.scores,
                 self._keys,
                 self._slots,
                 self.rows,
@@ -68,9 +105,6 @@ class WordScores:
             )
         )
         return ids
-
-
-SCORES = WordScores()
 
 
 @kernel
@@ -109,8 +143,42 @@ def _score_word(points, start, end, spaceless, fold, keys, rows, scores, sums): 
 
 
 @kernel
+def _add_word(word, unlisted, keys, first, columns, scores, sums):  # type: ignore[no-untyped-def]
+    """Add what the word lists say of the whole word."""
+    for column in range(WIDTH):
+        sums[column] += unlisted[column]
+    mask = len(keys) - 1
+    slot = word & mask
+    while keys[slot] != 0:
+        if keys[slot] == word:
+            for k in range(first[slot], first[slot + 1]):
+                sums[columns[k]] += scores[k]
+            return
+        slot = (slot + 1) & mask
+
+
+@kernel
 def _score_words(  # type: ignore[no-untyped-def]
-    points, offsets, starts, ends, hashes, kinds, fold, keys, rows, scores, known, slots, table, used, ids
+    points,
+    offsets,
+    starts,
+    ends,
+    hashes,
+    kinds,
+    fold,
+    keys,
+    rows,
+    scores,
+    unlisted,
+    word_keys,
+    word_first,
+    word_columns,
+    listed,
+    known,
+    slots,
+    table,
+    used,
+    ids,
 ):
     mask = len(known) - 1
     for message in range(len(offsets) - 1):
@@ -135,6 +203,7 @@ def _score_words(  # type: ignore[no-untyped-def]
                     scores,
                     table[used],
                 )
+                _add_word(word, unlisted, word_keys, word_first, word_columns, listed, table[used])
                 used += 1
             ids[t] = slots[slot]
     return used

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
@@ -12,8 +13,10 @@ import pyarrow as pa
 from checks.text import spots
 from checks.text.decoding import as_binary, buffers
 from checks.text.kernels import frozen
+from checks.text.language import Sources, sources, word_scores
+from checks.text.own_profiles import OwnProfile
 from checks.text.plan import UND, UND_LATIN, TextPlan, detector_versions
-from checks.text.profiles import WIDTH, profiles
+from checks.text.profiles import WIDTH, Profiles, check_own, profiles
 from checks.text.reading import Read, batches, tagged
 from checks.text.switching import STRANGERS, UND_COLUMN, Choice, choice
 from checks.text.vocabulary import (
@@ -36,7 +39,12 @@ FIRST_EVIDENCE = 8.0  # nats that any pair must show in the first round
 
 
 def learn(
-    texts: pa.Array | pa.ChunkedArray, languages: tuple[str, ...] | None = None, seed: int = 0
+    texts: pa.Array | pa.ChunkedArray,
+    languages: tuple[str, ...] | None = None,
+    seed: int = 0,
+    *,
+    own_profiles: Sequence[OwnProfile] = (),
+    lexicon: bool = False,
 ) -> TextPlan:
     """A plan from reference texts. It depends on which texts there are, not on their order.
 
@@ -46,10 +54,18 @@ def learn(
     start; more than
     20,000 different texts are thinned by a hash that `seed` salts. With no texts the prior is flat and no
     word is known.
+
+    `own_profiles` (at most 7) are told apart beside them, named in `languages` or not; more, or two of one name, raise
+    ValueError. `lexicon` counts how common each word is in each language, where wordfreq has a list; raises
+    LexiconMissing where wordfreq is not installed.
     """
-    table = profiles()
-    chosen = _checked(languages, table.languages)
+    check_own(own_profiles)
+    names = {profile.name for profile in own_profiles}
+    known = (*profiles().languages, *sorted(names))
+    chosen = _checked(languages and (*languages, *names), known)
     named = (*chosen, UND, UND_LATIN)
+    words_by = sources(own_profiles, chosen if lexicon else ())
+    table = word_scores(words_by).table
     read = list(batches(buffers(as_binary(texts))))
     total = sum(int((np.diff(batch.points.offsets) > 0).sum()) for batch in read)
     found = merge_frequencies([document_frequencies(batch.tokens) for batch in read])
@@ -60,9 +76,9 @@ def learn(
     kept = _thinned(read, seed)
     for _ in range(ROUNDS if total else 0):
         among = choice(named, log_prior, evidence, otherwise, table.languages, table.script_of)
-        spoken, pairs = _decoded(read, kept, among)
-        log_prior = _log_prior(spoken, named)
-        evidence, otherwise = _evidence(pairs, named), STRANGERS
+        spoken, pairs = _decoded(read, kept, among, words_by)
+        log_prior = _log_prior(spoken, named, table)
+        evidence, otherwise = _evidence(pairs, named, table), STRANGERS
     return TextPlan(
         named,
         log_prior,
@@ -73,7 +89,9 @@ def learn(
         phrases.words,
         frozen(phrases.documents.astype(np.int32)),
         total,
-        detector_versions(),
+        detector_versions(with_lexicon=lexicon),
+        words_by.own,
+        lexicon,
     )
 
 
@@ -120,13 +138,13 @@ def _thinned(read: list[Read], seed: int) -> list[npt.NDArray[np.bool_]]:
 
 
 def _decoded(
-    read: list[Read], kept: list[npt.NDArray[np.bool_]], among: Choice
+    read: list[Read], kept: list[npt.NDArray[np.bool_]], among: Choice, words_by: Sources
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Words per column, int64[64]; messages per first and second column, int64[64, 64], pure ones included."""
     words = np.zeros(WIDTH, np.int64)
     pairs = np.zeros(WIDTH * WIDTH, np.int64)
     for batch, keep in zip(read, kept, strict=True):
-        tags = tagged(batch, among)
+        tags = tagged(batch, among, words_by)
         counted = (tags.token >= 0) & np.repeat(keep, np.diff(batch.tokens.offsets))
         words += np.bincount(tags.token[counted], minlength=WIDTH)
         spoken = keep & (tags.counts[:, 0] >= 2)
@@ -136,27 +154,26 @@ def _decoded(
     return words, pairs.reshape(WIDTH, WIDTH)
 
 
-def _columns() -> dict[str, int]:
-    table = profiles()
+def _columns(table: Profiles) -> dict[str, int]:
     named = {language: column for column, language in enumerate(table.languages)}
     return {**named, UND: UND_COLUMN, UND_LATIN: table.generic_latin}
 
 
-def _log_prior(words: npt.NDArray[np.int64], named: tuple[str, ...]) -> tuple[float, ...]:
-    columns = _columns()
+def _log_prior(words: npt.NDArray[np.int64], named: tuple[str, ...], table: Profiles) -> tuple[float, ...]:
+    columns = _columns(table)
     counts = np.array([words[columns[language]] for language in named], np.float64)
     shares = (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
     # Rounded to what the decoder resolves, so that the plan is the same on every machine.
     return tuple(round(float(PRIOR_WEIGHT * np.log(max(share, LEAST_SHARE))), 3) for share in shares)
 
 
-def _evidence(pairs: npt.NDArray[np.int64], named: tuple[str, ...]) -> dict[str, float]:
+def _evidence(pairs: npt.NDArray[np.int64], named: tuple[str, ...], table: Profiles) -> dict[str, float]:
     """Where one message in three mixes two languages, a word may do; where hardly any does, it is chance.
 
     Five nats per unit of the log-odds of mixing among the messages of either language; the pseudo-count
     stands for a stream of which little is known.
     """
-    columns = _columns()
+    columns = _columns(table)
     needed: dict[str, float] = {}
     messages = pairs.sum(axis=1)
     for one, two in combinations(sorted(set(named) - {UND}), 2):

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from checks.text import encoding, lexicon, mojibake, obfuscation, switching
 from checks.text.characters import character_table
 from checks.text.kernels import frozen
-from checks.text.language import Sources, sources
+from checks.text.language import Sources, sources, word_scores
 from checks.text.own_profiles import OwnProfile
-from checks.text.profiles import WIDTH, profiles, with_own
+from checks.text.profiles import WIDTH, profiles
 from checks.text.vocabulary import hash_table
 
 UND = "und"
@@ -53,7 +53,7 @@ class TextPlan:
     phrase_documents  int32[P]: learning texts that hold each
     total       learning texts
     versions    of detectors and data
-    profiles    the user's own language profiles, in the order of their names
+    own_profiles  the user's own language profiles, in the order of their names
     lexicon     whether the common words of the languages count
     """
 
@@ -67,13 +67,13 @@ class TextPlan:
     phrase_documents: npt.NDArray[np.int32]
     total: int
     versions: Mapping[str, str]
-    profiles: tuple[OwnProfile, ...] = ()
+    own_profiles: tuple[OwnProfile, ...] = ()
     lexicon: bool = False
 
     @cached_property
     def sources(self) -> Sources:
         """What its words are scored by."""
-        return sources(self.profiles, self.languages if self.lexicon else ())
+        return sources(self.own_profiles, self.languages if self.lexicon else ())
 
     @cached_property
     def known_words(self) -> npt.NDArray[np.int64]:
@@ -98,7 +98,7 @@ class TextPlan:
     @cached_property
     def choice(self) -> switching.Choice:
         """The plan's languages as the decoder wants them."""
-        table = with_own(self.profiles)
+        table = word_scores(self.sources).table
         return switching.choice(
             self.languages,
             self.log_prior,
@@ -111,7 +111,7 @@ class TextPlan:
     @cached_property
     def column_to_language(self) -> npt.NDArray[np.int16]:
         """int16[65]: index into `languages` of a score column; the last entry, for column -1, is -1."""
-        table = with_own(self.profiles)
+        table = word_scores(self.sources).table
         columns = np.full(WIDTH + 1, -1, np.int16)
         for index, language in enumerate(self.languages):
             if language == UND:
@@ -135,7 +135,7 @@ class TextPlan:
             "phrase_documents": _packed(self.phrase_documents.astype("<i4")),
             "total": self.total,
             "versions": dict(sorted(self.versions.items())),
-            "profiles": [profile.to_dict() for profile in self.profiles],
+            "profiles": [profile.to_dict() for profile in self.own_profiles],
             "lexicon": self.lexicon,
         }
 
@@ -157,7 +157,7 @@ class TextPlan:
             phrase_documents=frozen(_unpacked(body["phrase_documents"], "<i4").astype(np.int32)),
             total=int(body["total"]),
             versions=dict(body["versions"]),
-            profiles=tuple(OwnProfile.from_dict(profile) for profile in body["profiles"]),
+            own_profiles=tuple(OwnProfile.from_dict(profile) for profile in body["profiles"]),
             lexicon=bool(body["lexicon"]),
         )
 

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata, resources
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +25,15 @@ from checks.text.characters import CODE_POINTS, character_table
 from checks.text.flags import LETTER, MARK, SCRIPT_MASK
 from checks.text.kernels import frozen
 
-WIDTH = (
-    64  # columns of a row: one cache line of bytes; a language each, then `GENERIC_LATIN`, the rest unused
-)
+if TYPE_CHECKING:
+    from checks.text.own_profiles import OwnProfile
+
+WIDTH = 64  # columns of a row: one cache line of bytes; a language each, then generic Latin; the last is und's, empty
 FLOOR = 5e-5  # added to every share: an n-gram that a language never showed is no proof against it
 STEPS = 25.0  # quantisation: one nat of score is 25 steps; the largest weighted score, 9.9, still fits a byte
-ORDER_WEIGHTS = (0.3, 0.7, 1.0)  # of letters, pairs and triples
+ORDERS = 3  # letters, pairs and triples
+ORDER_WEIGHTS = (0.3, 0.7, 1.0)
+WORD_LETTERS = 40  # letters of a word that are looked at; more would overflow a score and say nothing new
 
 _SCRIPT_LANGUAGES: dict[str, tuple[str, ...]] = {
     "Cyrillic": ("bg", "mk", "ru", "uk"),
@@ -56,13 +61,13 @@ class Profiles:
     """langdetect's profiles, ready for look-up.
 
     version    of langdetect
-    languages  the profiles' codes, in alphabetical order: the first columns of `scores`
+    languages  the profiles' codes, in alphabetical order, then the user's own: the first columns of `scores`
     fold       uint32[0x110000]: a character as langdetect counts it, lower-cased; 0 where it is not part of a
                word
     keys       int64[K], a power of two: open addressing by `gram_key`, 0 is free
     rows       int32[K]: row of `scores`
+    grams      the n-gram of each row of `scores`
     scores     uint8[rows, 64]: weight · log((share + FLOOR) / FLOOR) · STEPS per n-gram and language
-    pairs      uint8[rows]: 1 for a pair of letters that some language uses
     script_of  bool[len(SCRIPTS), 64]: the languages that are written in a script; generic Latin counts as one
     """
 
@@ -71,6 +76,7 @@ class Profiles:
     fold: npt.NDArray[np.uint32]
     keys: npt.NDArray[np.int64]
     rows: npt.NDArray[np.int32]
+    grams: tuple[str, ...]
     scores: npt.NDArray[np.uint8]
     script_of: npt.NDArray[np.bool_]
 
@@ -83,7 +89,7 @@ class Profiles:
 
 @cache
 def profiles() -> Profiles:
-    """The table, built at the first call (about a second) and kept."""
+    """The table of langdetect's profiles, built at the first call (about a second) and kept."""
     counts = _counts()
     languages = tuple(sorted(counts))
     script_of = _script_of(languages)
@@ -96,8 +102,6 @@ def profiles() -> Profiles:
             shares[index[gram], column] = count / totals[len(gram) - 1]
     latin = [column for column in range(len(languages)) if script_of[SCRIPTS.index("Latin"), column]]
     shares[:, len(languages)] = shares[:, latin].mean(axis=1)
-    weights = np.array([ORDER_WEIGHTS[len(gram) - 1] for gram in grams])[:, None]
-    scores = np.rint(np.minimum(weights * np.log((shares + FLOOR) / FLOOR) * STEPS, 255)).astype(np.uint8)
     keys, rows = _hashed(grams)
     return Profiles(
         metadata.version("langdetect"),
@@ -105,9 +109,80 @@ def profiles() -> Profiles:
         frozen(_fold()),
         frozen(keys),
         frozen(rows),
-        frozen(scores),
+        tuple(grams),
+        frozen(_scores(shares, grams)),
         frozen(script_of),
     )
+
+
+def with_own(own: Sequence[OwnProfile]) -> Profiles:
+    """langdetect's profiles and the user's own, in the order of their names; without any the same as `profiles()`.
+
+    A share is (max(count - discount, 0) + discount x kinds x background) / total, the background being the mean share
+    of langdetect's languages of the same script: absolute discounting (Ney, Essen and Kneser 1994). ValueError for two
+    of one name, or for more than there are columns for.
+    """
+    table = profiles()
+    if not own:
+        return table
+    own = sorted(own, key=lambda profile: profile.name)
+    languages = (*table.languages, *(profile.name for profile in own))
+    check_own(own)
+    known = set(table.grams)
+    grams = [*table.grams, *sorted(set().union(*(profile.grams for profile in own)) - known)]
+    scores = np.zeros((len(grams), WIDTH), np.uint8)
+    first = len(table.languages)
+    scores[: len(table.grams), :first] = table.scores[:, :first]
+    scores[: len(table.grams), len(languages)] = table.scores[:, table.generic_latin]
+    script_of = np.zeros_like(table.script_of)
+    script_of[:, :first] = table.script_of[:, :first]
+    script_of[:, len(languages)] = table.script_of[:, table.generic_latin]
+    weights = np.array([ORDER_WEIGHTS[len(gram) - 1] for gram in table.grams])[:, None]
+    shares = FLOOR * np.expm1(table.scores[:, :first] / (STEPS * weights))
+    orders = np.array([len(gram) - 1 for gram in grams])
+    index = {gram: row for row, gram in enumerate(grams)}
+    for column, profile in enumerate(own, start=first):
+        script = SCRIPTS.index(profile.script)
+        script_of[script, column] = True
+        kin = table.script_of[script, :first]
+        background = np.zeros(len(grams))
+        if kin.any():
+            background[: len(table.grams)] = shares[:, kin].mean(axis=1)
+        counts = np.zeros(len(grams))
+        counts[[index[gram] for gram in profile.grams]] = list(profile.grams.values())
+        discount = np.array(profile.discounts())[orders]
+        kinds, totals = np.array(profile.kinds)[orders], np.array(profile.totals)[orders]
+        share = (np.maximum(counts - discount, 0) + discount * kinds * background) / np.maximum(totals, 1)
+        scores[:, column] = _scores(share[:, None], grams)[:, 0]
+    keys, rows = _hashed(grams)
+    return replace(
+        table,
+        languages=languages,
+        keys=frozen(keys),
+        rows=frozen(rows),
+        grams=tuple(grams),
+        scores=frozen(scores),
+        script_of=frozen(script_of),
+    )
+
+
+def check_own(own: Sequence[OwnProfile]) -> None:
+    """ValueError for two profiles of one name, or for more than there are columns for."""
+    names = [profile.name for profile in own]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"two language profiles are named {twice[0]}; name one of them otherwise")
+    room = WIDTH - len(profiles().languages) - 2
+    if len(names) > room:
+        raise ValueError(
+            f"{len(names)} own language profiles ({', '.join(names)}); at most {room} can be told apart"
+        )
+
+
+def _scores(shares: npt.NDArray[np.float64], grams: Sequence[str]) -> npt.NDArray[np.uint8]:
+    weights = np.array([ORDER_WEIGHTS[len(gram) - 1] for gram in grams])[:, None]
+    scores = np.rint(np.minimum(weights * np.log((shares + FLOOR) / FLOOR) * STEPS, 255))
+    return np.asarray(scores, np.uint8)
 
 
 def gram_key(gram: str) -> int:
@@ -171,7 +246,7 @@ def _fold() -> npt.NDArray[np.uint32]:
     return fold
 
 
-def _hashed(grams: list[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+def _hashed(grams: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
     size = 1 << (2 * len(grams) - 1).bit_length()
     keys, rows = [0] * size, [0] * size
     for row, gram in enumerate(grams):

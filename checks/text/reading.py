@@ -12,7 +12,7 @@ import pyarrow as pa
 from checks.text import encoding, mojibake, obfuscation, switching
 from checks.text.annotations import ENCODING_CLASSES, EVASION_CLASSES, Annotations
 from checks.text.decoding import Buffers, Points, as_binary, buffers, decode
-from checks.text.language import BATCH_CHARACTERS, SCORES
+from checks.text.language import BATCH_CHARACTERS, Sources, word_scores
 from checks.text.plan import TextPlan
 from checks.text.tokens import Tokens, tokenise
 from checks.text.vocabulary import count_unknown
@@ -47,12 +47,12 @@ def read(source: Buffers, first: int, last: int) -> Read:
     return Read(points, misread, tokenise(points, misread.broken))
 
 
-def tagged(batch: Read, choice: switching.Choice) -> switching.Tags:
-    """The languages of a batch."""
-    tokens = batch.tokens
-    with SCORES.lock:
-        ids = SCORES.of(batch.points, tokens)
-        return switching.tag(ids, SCORES.rows, tokens.offsets, tokens.script, tokens.kind, choice)
+def tagged(batch: Read, choice: switching.Choice, among: Sources) -> switching.Tags:
+    """The languages of a batch. Raises LexiconMissing where `among` asks for one that is not installed."""
+    tokens, scores = batch.tokens, word_scores(among)
+    with scores.lock:
+        ids = scores.of(batch.points, tokens)
+        return switching.tag(ids, scores.rows, tokens.offsets, tokens.script, tokens.kind, choice)
 
 
 def annotate(texts: pa.Array | pa.ChunkedArray, plan: TextPlan) -> Annotations:
@@ -70,7 +70,7 @@ def _annotated(batch: Read, plan: TextPlan) -> Annotations:
     points, tokens = batch.points, batch.tokens
     damage, _ = encoding.count(points, tokens, batch.misread)
     evasion, _ = obfuscation.count(points, tokens, batch.misread.broken, plan.known_words)
-    tags = tagged(batch, plan.choice)
+    tags = tagged(batch, plan.choice, plan.sources)
     damaged = _bits(damage)
     words = np.zeros(len(points), np.int32)
     unknown = np.zeros(len(points), np.int32)
