@@ -21,7 +21,7 @@ from checks.plan import Plan
 from checks.profile import Profile, empty, merge_all
 from checks.scores import STATUS, Scores
 from checks.series import Family, Observations, Series
-from monitor import jobs
+from monitor import burn, jobs
 from monitor.alerts import episodes, notify
 from monitor.alerts.attributes import Attributes
 from monitor.alerts.message import Context
@@ -188,7 +188,12 @@ class Evaluator:
         profile = self._profile(start_us)
         obs = self._observe(start_us, profile)
         scores = baselines.score(baseline, obs, self._recent_before(start_us))
-        state, judgement = decision.step(baseline, state, scores, obs, quality.breaks(profile, self._plan))
+        assert self._recent is not None  # read just above
+        broken = (
+            *quality.breaks(profile, self._plan),
+            *burn.breaks(self._plan.columns, self._recent, obs, self._length(run)),
+        )
+        state, judgement = decision.step(baseline, state, scores, obs, broken)
         findings = Findings(self._store, self._watched, self._plan, baseline, reference.profile, self._merged)
         named = findings.of(Window(start_us, profile, scores), judgement)
         now_us = self._clock.now_us()

@@ -39,6 +39,14 @@ class Recent:
         """Whether the window is remembered."""
         return start_us in self._rows
 
+    def rates(self, series: int, from_us: int, to_us: int) -> list[tuple[float, float]]:
+        """(x, n) of a series in every remembered window that starts in [from_us, to_us), oldest first."""
+        return [
+            (float(x[series]), float(n[series]))
+            for at, (n, x, _) in sorted(self._rows.items())
+            if from_us <= at < to_us
+        ]
+
     def before(self, start_us: int, changed: Sequence[Changed]) -> Observations | None:
         """The windows of the four weeks before `start_us`; n is NaN where a series was not normal.
 

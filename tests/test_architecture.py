@@ -47,6 +47,8 @@ LAYERS: tuple[frozenset[str], ...] = (
         "terminal",
         "findings",
         "inspection",
+        "burn",
+        "damage",
         "labels",
         "performance",
         "learning",
