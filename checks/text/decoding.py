@@ -51,15 +51,15 @@ class Buffers:
 
 
 def as_binary(texts: pa.Array | pa.ChunkedArray) -> pa.LargeBinaryArray:
-    """Any Arrow array of strings or bytes (string, large_string, string_view, binary …) as one large_binary
-    array."""
-    if isinstance(texts, pa.ChunkedArray):
-        texts = texts.combine_chunks()
-    if pa.types.is_large_binary(texts.type):
-        return texts
-    if pa.types.is_string_view(texts.type):
-        texts = texts.cast(pa.large_string())
-    return texts.cast(pa.large_binary())
+    """Any Arrow array of strings or bytes as one large_binary array.
+
+    Strings and binaries of every width, views, fixed-size binaries, dictionaries of them and the null type are taken.
+    Chunks are cast before they are joined: together they may hold more than 32-bit offsets reach. Other types raise
+    pyarrow.ArrowNotImplementedError.
+    """
+    if not pa.types.is_large_binary(texts.type):
+        texts = texts.cast(pa.large_binary())
+    return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
 
 
 def buffers(texts: pa.LargeBinaryArray) -> Buffers:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from checks.text import Annotations, annotate
+from checks.text.annotations import ENCODING_CLASSES
 from checks.text.decoding import as_binary, buffers, decode
+from tests.checks.text.samples import plan
 
 # Bytes at the borders of every rule of UTF-8, so that short strings of them hit overlong forms and surrogates.
 BORDERS = bytes.fromhex("41 7f 80 8f 90 9f a0 bf c0 c1 c2 df e0 e1 ec ed ee ef f0 f1 f3 f4 f5 ff")
@@ -53,21 +58,132 @@ def test_counts_broken_bytes(raw: bytes, invalid: int, surrogates: int) -> None:
     assert points_of(raw)[1:] == (invalid, surrogates)
 
 
+TEXTS = ["häß", None, "", "日本", "plain"]
+BYTES = [None if text is None else text.encode() for text in TEXTS]
+
+
+def kinds_of_array() -> dict[str, pa.Array | pa.ChunkedArray]:
+    """The same messages in every type that Arrow has for them."""
+    plain = pa.array(TEXTS)
+    types = (
+        pa.string(),
+        pa.large_string(),
+        pa.string_view(),
+        pa.binary(),
+        pa.large_binary(),
+        pa.binary_view(),
+    )
+    sliced = pa.array(["before", None, *TEXTS, "behind"])
+    words = pa.array(["häß", "", "日本", "plain", None])
+    return {
+        **{str(kind): pa.array(BYTES, kind) for kind in types[3:]},
+        **{str(kind): pa.array(TEXTS, kind) for kind in types[:3]},
+        "dictionary": plain.dictionary_encode(),
+        "dictionary with a null among its words": pa.DictionaryArray.from_arrays(
+            pa.array([0, 4, 1, 2, 3], pa.int8()), words
+        ),
+        "dictionary of large strings": plain.cast(pa.large_string()).dictionary_encode(),
+        "slice": sliced.slice(2, 5),
+        "slice of a slice": sliced.slice(1).slice(1, 5),
+        "slice of a view": pa.array([None, *TEXTS], pa.string_view()).slice(1),
+        "slice of a dictionary": sliced.dictionary_encode().slice(2, 5),
+        "slice of large binaries": sliced.cast(pa.large_binary()).slice(2, 5),
+        "chunks, some empty": pa.chunked_array([plain[:0], plain[:2], plain[:0], plain[2:], plain[:0]]),
+        "chunks of slices": pa.chunked_array([sliced.slice(2, 3), sliced.slice(5, 2)]),
+        "chunks of views": pa.chunked_array(
+            [plain[:2].cast(pa.string_view()), plain[2:].cast(pa.string_view())]
+        ),
+        "chunks of dictionaries": pa.chunked_array(
+            [plain[:3].dictionary_encode(), plain[3:].dictionary_encode()]
+        ),
+    }
+
+
+@pytest.mark.parametrize("kind", kinds_of_array())
+def test_every_arrow_array_of_text_is_read_the_same(kind: str) -> None:
+    array = kinds_of_array()[kind]
+    assert as_binary(array).to_pylist() == BYTES
+    found, expected = annotate(array, plan()), annotate(pa.array(BYTES, pa.large_binary()), plan())
+    for field in fields(Annotations):
+        assert getattr(found, field.name).tobytes() == getattr(expected, field.name).tobytes(), field.name
+
+
 @pytest.mark.parametrize(
-    "kind", [pa.string(), pa.large_string(), pa.binary(), pa.large_binary(), pa.string_view()], ids=str
+    ("array", "count"),
+    [
+        (pa.nulls(3), 3),
+        (pa.array([], pa.string()), 0),
+        (pa.chunked_array([], pa.string()), 0),
+        (pa.chunked_array([pa.array([], pa.large_binary())]), 0),
+        (pa.array([None, None], pa.string()), 2),
+        (pa.array(["", ""]), 2),
+    ],
+    ids=str,
 )
-def test_takes_every_arrow_array_of_text(kind: pa.DataType) -> None:
-    array = as_binary(pa.array(["häß", None, "", "日本"], kind))
-    points = decode(buffers(array), 0, 4)
-    assert np.diff(points.offsets).tolist() == [3, 0, 0, 2]
+def test_arrays_without_text_say_nothing(array: pa.Array, count: int) -> None:
+    found = annotate(array, plan())
+    assert found.language.tolist() == [-1] * count
+    assert (found.chars.sum(), found.encoding.sum(), found.evasion.sum(), len(found.token_hash)) == (
+        0,
+        0,
+        0,
+        0,
+    )
 
 
-def test_takes_slices_and_chunks() -> None:
-    array = pa.array(["one", "two", None, "four"])
-    sliced = decode(buffers(as_binary(array.slice(1, 3))), 0, 3)
-    assert "".join(map(chr, sliced.points)) == "twofour"
-    chunked = decode(buffers(as_binary(pa.chunked_array([array.slice(0, 1), array.slice(3)]))), 0, 2)
-    assert "".join(map(chr, chunked.points)) == "onefour"
+def test_fixed_size_binaries_are_text_too() -> None:
+    array = pa.array([b"ab", None, b"\xffc"], pa.binary(2))
+    assert annotate(array, plan()).encoding_counts[:, 0].tolist() == [0, 0, 1]
+
+
+def test_numbers_are_no_text() -> None:
+    with pytest.raises(pa.ArrowNotImplementedError):
+        as_binary(pa.array([1, 2]))
+
+
+# What is no UTF-8, and how many maximal invalid stretches it has (Unicode 15, section 3.9, table 3-8 and above it).
+NO_UTF8 = {
+    "truncated two": (b"a\xc3", 1),
+    "truncated three": (b"a\xe2\x82", 1),
+    "truncated three, then text": (b"\xe2\x82a", 1),
+    "truncated four": (b"\xf0\x9f\x98", 1),
+    "truncated at every length": (b"\xf0 \xf0\x9f \xf0\x9f\x98 ", 3),
+    "overlong two": (b"\xc0\x80", 2),
+    "overlong three": (b"\xe0\x80\xaf", 3),
+    "overlong four": (b"\xf0\x80\x80\xaf", 4),
+    "CESU-8": (b"\xed\xa0\xbd\xed\xb8\x8a", 6),
+    "lone high surrogate": (b"x\xed\xa0\x80x", 3),
+    "lone low surrogate": (b"\xed\xbf\xbf", 3),
+    "five bytes": (b"\xf8\x88\x80\x80\x80", 5),
+    "six bytes": (b"\xfc\x84\x80\x80\x80\x80", 6),
+    "lone continuations": (b"\x80\xbf", 2),
+    "beyond U+10FFFF": (b"\xf4\x90\x80\x80", 4),
+    "bytes that never occur": (b"\xfe\xff\xc1\xf5", 4),
+    "the Unicode standard's": (b"a\xf1\x80\x80\xe1\x80\xc2b\x80c\x80\xbfd", 6),
+}
+
+
+@pytest.mark.parametrize("name", NO_UTF8)
+def test_invalid_bytes_are_counted_in_every_binary_array(name: str) -> None:
+    raw, count = NO_UTF8[name]
+    with pytest.raises(UnicodeDecodeError):
+        raw.decode()
+    assert raw.decode("utf-8", "replace").count("\ufffd") == count
+    for kind in (pa.binary(), pa.large_binary(), pa.binary_view()):
+        found = annotate(pa.array([b"good", raw, None, raw + b" good"], kind), plan())
+        assert found.encoding_counts[:, ENCODING_CLASSES.index("invalid_bytes")].tolist() == [
+            0,
+            count,
+            0,
+            count,
+        ]
+        assert found.encoding_counts[:, ENCODING_CLASSES.index("replacement")].tolist() == [0, 0, 0, 0]
+        assert found.chars.tolist()[1] == len(raw.decode("utf-8", "replace"))
+
+
+def test_nul_and_noncharacters_are_valid_bytes() -> None:
+    for raw in (b"\x00", "\uffff\U0010ffff".encode(), b"\xef\xbf\xbd", b"\xf4\x8f\xbf\xbf"):
+        assert points_of(raw) == (raw.decode(), 0, 0)
 
 
 def test_a_null_is_empty_even_if_bytes_lie_under_it() -> None:
