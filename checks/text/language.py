@@ -15,6 +15,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from checks.text.characters import character_table
 from checks.text.decoding import Points
 from checks.text.flags import TOKEN_BROKEN, TOKEN_MIXED, TOKEN_SPACELESS
 from checks.text.kernels import kernel
@@ -88,6 +89,7 @@ class WordScores:
                 tokens.end,
                 tokens.hash,
                 tokens.kind,
+                character_table().folded,
                 table.fold,
                 table.keys,
                 table.rows,
@@ -121,13 +123,21 @@ def _add_gram(key, keys, rows, scores, sums):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _score_word(points, start, end, spaceless, fold, keys, rows, scores, sums):  # type: ignore[no-untyped-def]
+def _score_word(points, start, end, spaceless, seen, fold, keys, rows, scores, sums):  # type: ignore[no-untyped-def]
+    """The scores of what the word's hash is of: all spellings of one hash share a row, whichever came first."""
     sums[:] = 0
     space = np.int64(32)
     before, last = np.int64(0), np.int64(0) if spaceless else space
-    stop = min(end, start + WORD_LETTERS)
-    for k in range(start, stop + (0 if spaceless else 1)):
-        c = np.int64(fold[points[k]]) if k < stop else np.int64(0)
+    taken = 0
+    for k in range(start, end + (0 if spaceless else 1)):
+        c = np.int64(0)
+        if k < end and taken < WORD_LETTERS:
+            if seen[points[k]] == 0:
+                continue
+            taken += 1
+            c = np.int64(fold[seen[points[k]]])
+        elif k < end:
+            continue
         if c == 0:
             c = space
             if last == space:
@@ -165,6 +175,7 @@ def _score_words(  # type: ignore[no-untyped-def]
     ends,
     hashes,
     kinds,
+    seen,
     fold,
     keys,
     rows,
@@ -197,6 +208,7 @@ def _score_words(  # type: ignore[no-untyped-def]
                     starts[t],
                     ends[t],
                     kinds[t] & TOKEN_SPACELESS,
+                    seen,
                     fold,
                     keys,
                     rows,
