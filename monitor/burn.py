@@ -48,6 +48,6 @@ def _break(column: Column, burn: Burn, share: float) -> Break:
         burn.long,
         burn.rule.rate,
         f"{column.name}: the error budget burns {burn.long:.0f} times as fast as the objective of {objective:.4g} "
-        f"allows over {burn.rule.long_us // HOUR_US} h (limit {burn.rule.rate:g}), and still does: {percent(share)} of this "
-        f"window's requests took {column.slo_ms:g} ms or longer",
+        f"allows over {burn.rule.long_us // HOUR_US} h (limit {burn.rule.rate:g}), and still does: {percent(share)} of "
+        f"this window's requests took {column.slo_ms:g} ms or longer",
     )
