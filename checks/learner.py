@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from checks.plan import (
 from checks.tally import length_bins, segment_codes
 
 if TYPE_CHECKING:
-    from checks.text import TextPlan
+    from checks.text import OwnProfile, TextPlan
     from checks.text.annotations import Annotations
 
 MAX_SEGMENTS = 50
@@ -92,12 +92,20 @@ class Learner:
 
     `segments` names category columns to cut the counts by. At most `keep` records are kept: those with the
     smallest event hash, of records with the same hash the earliest, so the plan does not depend on the
-    order of the batches. Counts of nulls, failures and extremes are over every record. ValueError where a
-    segment is no category column.
+    order of the batches. Counts of nulls, failures and extremes are over every record. `profiles` are the user's own
+    language profiles of text columns; `lexicon` names the text columns whose words are weighed by how common they are.
+    ValueError where a segment is no category column.
     """
 
     def __init__(
-        self, columns: Sequence[Column], *, segments: Sequence[str] = (), seed: int = 0, keep: int = 100_000
+        self,
+        columns: Sequence[Column],
+        *,
+        segments: Sequence[str] = (),
+        seed: int = 0,
+        keep: int = 100_000,
+        profiles: Mapping[str, Sequence[OwnProfile]] | None = None,
+        lexicon: Collection[str] = (),
     ) -> None:
         kinds = {column.name: column.kind for column in columns}
         for name in segments:
@@ -107,6 +115,8 @@ class Learner:
         self._dimensions = tuple(segments)
         self._seed = seed
         self._keep = keep
+        self._profiles = profiles or {}
+        self._lexicon = frozenset(lexicon)
         self._records = 0
         self._counters = {column.name: _Counters() for column in columns}
         self._words: dict[str, dict[str, int]] = {
@@ -267,7 +277,13 @@ class Learner:
 
         keys = cells.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
         texts = cells.drop_null()
-        plan = learn(texts, column.languages, self._seed)
+        plan = learn(
+            texts,
+            column.languages,
+            self._seed,
+            own_profiles=self._profiles.get(column.name, ()),
+            lexicon=column.name in self._lexicon,
+        )
         return plan, _text_facts(plan.languages, annotate(texts.slice(0, MAX_ANNOTATED), plan)), keys
 
     def _facts(self, name: str, keys: Any, value: npt.NDArray[np.bool_], in_time: Indices) -> Facts:

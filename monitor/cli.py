@@ -144,6 +144,27 @@ def inspect(
     inspect_texts(file, column, languages=languages, limit=limit, form=form, output=output)
 
 
+@app.command("learn-profile")
+def learn_profile(
+    name: Annotated[str, typer.Argument(help="Like a language code: hi-Latn, en-x-support.")],
+    file: Annotated[
+        str,
+        typer.Argument(help="Messages or words of that language alone; what `inspect` reads."),
+    ],
+    column: Annotated[
+        str | None, typer.Option("--column", "-c", help="The text; default: the column that looks like text.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to write it; default profiles/NAME.json.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a profile that is there.")] = False,
+) -> None:
+    """Learn what a language, a dialect or a jargon looks like, to tell it apart from then on."""
+    from monitor.inspection.own_profiles import write_profile
+
+    write_profile(name, file, column, output or Path("profiles") / f"{name}.json", force=force)
+
+
 @app.command("check-contract")
 def check_contract(
     contracts: Annotated[list[Path], typer.Argument(help="Contract files.")] = CONTRACTS,

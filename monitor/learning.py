@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from monitor.watched import Watched
 if TYPE_CHECKING:
     from checks.batch import Batch
     from checks.plan import Plan
+    from checks.text import OwnProfile
 
 # Where no reference is named, this many records say how to count.
 FIRST_RECORDS = 5_000
@@ -33,12 +35,17 @@ def reference_source(watched: Watched) -> Source | None:
 def learn(watched: Watched, now_us: int, progress: Progress) -> Plan:
     """The plan of a model from its reference records; the same records in any order give the same plan.
 
-    Raises SourceError if the reference holds no usable record.
+    Raises SourceError if the reference holds no usable record, or a language profile cannot be read.
     """
     from checks.learner import Learner
 
     contract = watched.contract
-    learner = Learner(contract.columns(), segments=contract.names("segment"))
+    learner = Learner(
+        contract.columns(),
+        segments=contract.names("segment"),
+        profiles=own_profiles(watched),
+        lexicon=[name for name, spec in contract.column_specs.items() if spec.lexicon],
+    )
     records = 0
     for batch in _batches(watched, now_us):
         learner.add(batch)
@@ -50,6 +57,32 @@ def learn(watched: Watched, now_us: int, progress: Progress) -> Plan:
             "`reference`, and see what `driftglass status` says was set aside"
         )
     return learner.plan()
+
+
+def own_profiles(watched: Watched) -> dict[str, list[OwnProfile]]:
+    """The user's own language profiles by text column. Raises SourceError naming the file and what is wrong with it."""
+    from checks.text import OwnProfile
+    from checks.text.profiles import check_own
+
+    found: dict[str, list[OwnProfile]] = {}
+    for name, spec in watched.contract.column_specs.items():
+        for path in spec.profiles:
+            file = watched.base_path / path
+            try:
+                profile = OwnProfile.from_dict(json.loads(file.read_text("utf-8")))
+            except FileNotFoundError as error:
+                raise SourceError(
+                    f"{watched.name}: columns.{name}.profiles: there is no {file}; "
+                    "driftglass learn-profile NAME FILE writes one"
+                ) from error
+            except (OSError, ValueError) as error:
+                raise SourceError(f"{watched.name}: columns.{name}.profiles: {file}: {error}") from error
+            found.setdefault(name, []).append(profile)
+        try:
+            check_own(found.get(name, []))
+        except ValueError as error:
+            raise SourceError(f"{watched.name}: columns.{name}.profiles: {error}") from error
+    return found
 
 
 def _batches(watched: Watched, now_us: int) -> Iterator[Batch]:

@@ -119,6 +119,10 @@ class ColumnSpec(Part):
     role_written: RoleName | None = Field(None, alias="role")
     kind_written: KindName | None = Field(None, alias="kind")
     languages: Annotated[tuple[v.Text, ...], Field(min_length=1)] | None = None
+    # Files of `driftglass learn-profile`, relative to the contract's folder.
+    profiles: tuple[v.Text, ...] = ()
+    # Whether words are weighed by how common they are in each language.
+    lexicon: Annotated[bool, Field(strict=True)] = False
     range: v.Range | None = None
     values: Annotated[tuple[v.Word, ...], Field(min_length=1)] | None = None
     slo: Slo | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from importlib import util
 
 from monitor.contract.explain import suggestion
 from monitor.contract.marks import Problem
@@ -24,6 +25,8 @@ from monitor.contract.values import DAY_US, duration_text
 from monitor.evidently import METHODS
 
 Rule = Callable[[Contract], Iterator[Problem]]
+
+MOST_PROFILES = 7  # own profiles of a text column; as many columns does the table of word scores leave
 
 # A family that vetoes retraining cannot ask for it: never train on broken data.
 VETOES = ("schema", "volume", "quality", "encoding")
@@ -81,6 +84,10 @@ def settings_fit_kind(contract: Contract) -> Iterator[Problem]:
             yield Problem((*at, "values"), f"a {spec.kind} has no list of values; use kind: category")
         if spec.languages is not None and spec.kind != "text":
             yield Problem((*at, "languages"), f"a {spec.kind} has no languages; use kind: text")
+        if spec.profiles and spec.kind != "text":
+            yield Problem((*at, "profiles"), f"a {spec.kind} has no language profiles; use kind: text")
+        if spec.lexicon and spec.kind != "text":
+            yield Problem((*at, "lexicon"), f"a {spec.kind} has no words to weigh; use kind: text")
         if spec.evidently and spec.kind == "text":
             yield Problem((*at, "evidently"), "Evidently's stat tests need numbers or categories; remove it")
         for index, method in enumerate(spec.evidently if spec.kind != "text" else ()):
@@ -96,6 +103,24 @@ def settings_fit_kind(contract: Contract) -> Iterator[Problem]:
             yield Problem((*at, "slo"), "needs one percentile in milliseconds, such as {p99: 200}")
         for index, count in _repeats(spec.values or ()):
             yield Problem((*at, "values", index), f'"{count}" is listed twice; keep one')
+
+
+def profiles_have_room(contract: Contract) -> Iterator[Problem]:
+    for name, spec in contract.column_specs.items():
+        at = ("columns", name, "profiles")
+        if len(spec.profiles) > MOST_PROFILES:
+            yield Problem(
+                at, f"{len(spec.profiles)} are too many to tell apart; name at most {MOST_PROFILES}"
+            )
+        for index, path in _repeats(spec.profiles):
+            yield Problem((*at, index), f"{path} is named twice; keep one")
+
+
+def lexicon_is_installed(contract: Contract) -> Iterator[Problem]:
+    for name, spec in contract.column_specs.items():
+        if spec.lexicon and spec.kind == "text" and util.find_spec("wordfreq") is None:
+            cure = "needs wordfreq, which is not installed: pip install 'driftglass[lexicon]'"
+            yield Problem(("columns", name, "lexicon"), cure)
 
 
 def one_column_per_role(contract: Contract) -> Iterator[Problem]:
@@ -247,6 +272,8 @@ RULES: tuple[Rule, ...] = (
     keep_covers_horizon,
     kind_fits_role,
     settings_fit_kind,
+    profiles_have_room,
+    lexicon_is_installed,
     one_column_per_role,
     something_to_watch,
     source_columns_are_apart,

@@ -102,6 +102,11 @@ def inspect_file(
     return Inspected(path, chosen, gatherer.summary(), aside, min(learnt.seen, LEARNT))
 
 
+def texts_of(path: str, column: str | None, aside: SetAside) -> Iterator[Texts]:
+    """The texts of a file, a glob or a URL, page by page; without `column` those of the one that looks like text."""
+    return _pages(path, _column(path, column), aside)
+
+
 def _learnt(messages: pa.LargeBinaryArray, languages: Sequence[str] | None) -> TextPlan:
     try:
         return learn(messages, None if languages is None else tuple(languages))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from importlib import util
 from pathlib import Path
 
 import jsonschema
@@ -46,6 +47,14 @@ def test_bad_contracts_tell_exactly_what_is_wrong(path: Path) -> None:
         contract.load(path)
     assert list(raised.value.problems) == [f"{path}:{line}" for line in expected]
     assert expected
+
+
+def test_a_lexicon_that_is_not_installed_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(util, "find_spec", lambda name: None)
+    assert problems(SMALLEST.replace("text: {}", "text: {lexicon: true}")) == (
+        "contract.yaml:5:19 columns.text.lexicon: needs wordfreq, which is not installed: "
+        "pip install 'driftglass[lexicon]'",
+    )
 
 
 def test_every_rule_has_both_files() -> None:
