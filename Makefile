@@ -13,7 +13,7 @@ BUILD_TOOLS := uv hatchling editables setuptools wheel packaging pathspec pluggy
 export PYTHONDONTWRITEBYTECODE :=
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup demo test check types format bench bench-demo bench-profile bench-flights bench-text openapi lock clean
+.PHONY: help setup demo test check types format bench bench-demo bench-profile bench-decision bench-flights bench-text openapi lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,13 +50,16 @@ format: $(READY) ## put the code into its one format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) bench-profile bench-flights bench-text ## every benchmark; CHECK=--check fails below a bar
+bench: $(READY) bench-profile bench-decision bench-text ## every benchmark; CHECK=--check fails below a bar
 
 bench-profile: $(READY) ## counting, beside decoding and Evidently
 	$(BIN)/python -m tests.bench.bench_profile $(CHECK)
 
-bench-flights: $(READY) ## false alarms and delay on a real year (needs ../shared/data)
-	$(BIN)/python -m tests.bench.bench_flights $(CHECK)
+bench-decision: $(READY) ## false alarms, power and cost of deciding, beside other monitors' rules
+	$(BIN)/python -m tests.bench.bench_decision $(CHECK)
+
+bench-flights: $(READY) ## the part of it on a real year (needs ../shared/data)
+	$(BIN)/python -m tests.bench.bench_decision --only flights $(CHECK)
 
 bench-text: $(READY) ## the text detectors, beside langdetect and ftfy (needs ../shared/data)
 	$(BIN)/python -m tests.bench.bench_text $(CHECK)

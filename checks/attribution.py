@@ -165,7 +165,7 @@ def _cells(
         return (("encoding_messages", np.array([ENCODING_CLASSES.index(series.term)])),)
     if metric == "evasion_rate":
         return (("evasion_messages", np.array([EVASION_CLASSES.index(series.term)])),)
-    if metric == "class_share":
+    if metric in ("class_share", "value_share"):
         return (("bins", np.array([plan.categories[name].words.index(series.term)])),)
     if metric == "unseen_rate":
         width = len(profile.take(plan, name, "bins"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Protocol
 
 import numpy as np
@@ -25,7 +25,7 @@ from checks.expected import (
 )
 from checks.frozen import Baseline, Facts
 from checks.novelty import as_if_new
-from checks.sampling_null import Raw, Spread, add_distribution, estimate_spread, raw_scores
+from checks.sampling_null import Raw, Spread, add_distributions, estimate_spread, raw_scores
 from checks.scores import LANES, NOTABLE, NOTABLE_Z, OK, Scores, finish, joined, tempering
 from checks.seasons import Blocks, Calendar, Season, blocks, classes, missing, places
 from checks.series import Observations, Series
@@ -42,6 +42,9 @@ PROVISIONAL_VOLUME_DISPERSION = 0.1
 # The last clean weeks decide over the reference only once they hold a whole week.
 _RECENT_DAYS = 7.0
 _RECENT_RECORDS = 50.0
+
+# Windows whose distributions are scored together; bounds memory where a reference is scored again.
+_WINDOWS_AT_ONCE = 64
 
 
 class Progress(Protocol):
@@ -196,8 +199,9 @@ def _learn_blocks(
     spread, left_out = estimate_spread(obs, kinds, predicted, _within_variance(sums.total()), block)
     raw = raw_scores(obs, kinds, predicted, left_out)
     for s in kinds.distribution:
-        shares, records = left_out_base(obs.bins[int(s)], cell, block, int(season[s]), calendar.slots)
-        add_distribution(raw, int(s), obs.bins[int(s)], shares, records)
+        bins = obs.bins[int(s)]
+        shares, records = left_out_base(bins, cell, block, int(season[s]), calendar.slots)
+        add_distributions(raw, np.array([s]), bins[:, None], shares[:, None], records[:, None])
     null, centre = learn_null(obs, kinds, raw.score, block)
     return _Learned(season, spread, null, raw, centre)
 
@@ -225,7 +229,8 @@ def _learn_without_blocks(
     dispersion[means] = PROVISIONAL_RHO * np.square(scale[means])
     zero, one = np.zeros((3, size)), np.ones((3, size))
     # Raw scores are z already, except for distributions, whose own null `score` takes from sampling alone.
-    null = Null(zero, one, one, np.full((2, size), np.inf), np.full(size, 1e9), np.ones(size))
+    count = np.full(size, 1e9)
+    null = Null(zero, one, one, np.full((2, size), np.inf), count, np.ones(size), count, np.ones(size))
     raw = Raw(*(np.zeros(obs.n.shape) for _ in range(8)))
     return _Learned(season, Spread(dispersion, scale), null, raw, None)
 
@@ -265,11 +270,8 @@ def score(baseline: Baseline, obs: Observations, recent: Observations | None = N
     frozen = level(baseline.folded, kinds, cell, baseline.season)
     current = frozen if recent is None else _at_recent_level(baseline, frozen, recent)
     raw = raw_scores(obs, kinds, current, baseline.spread)
-    for s in kinds.distribution:
-        label = classes(Season(baseline.season[s]), calendar.slots)[cell]
-        shares, records = base(baseline.class_counts[int(s)], label, int(baseline.season[s]))
-        rho = PROVISIONAL_RHO if baseline.provisional else 0.0
-        add_distribution(raw, int(s), obs.bins[int(s)], shares, records, rho)
+    for first in range(0, len(cell), _WINDOWS_AT_ONCE):
+        _score_distributions(raw, obs, baseline, cell, slice(first, first + _WINDOWS_AT_ONCE))
     centre = centre_of(baseline.null, obs.n)
     if baseline.provisional:
         # No reference windows to compare with: the sampling null decides alone.
@@ -282,6 +284,26 @@ def score(baseline: Baseline, obs: Observations, recent: Observations | None = N
         frozen_z[:, moving] = believed_z(frozen_raw, centre, kinds, obs.n)[:, moving]
     scores = finish(obs, kinds, raw, centre, baseline.spread, baseline.known, frozen_z)
     return replace(scores, status=_notable(scores, baseline), steps=scores.steps * baseline.temper)
+
+
+def _score_distributions(
+    raw: Raw, obs: Observations, baseline: Baseline, cell: npt.NDArray[np.intp], rows: slice
+) -> None:
+    """Fill the distributions of some windows, all series at once."""
+    series = baseline.kinds.distribution
+    if not len(series):
+        return
+    width = max(obs.bins[int(s)].shape[1] for s in series)
+    shape = (len(cell[rows]), len(series), width)
+    bins, shares, records = np.zeros(shape, np.int64), np.zeros(shape), np.zeros(shape[:2])
+    for d, s in enumerate(series.tolist()):
+        own, season = obs.bins[s][rows], int(baseline.season[s])
+        label = classes(Season(season), baseline.calendar.slots)[cell[rows]]
+        bins[:, d, : own.shape[1]] = own
+        shares[:, d, : own.shape[1]], records[:, d] = base(baseline.class_counts[s], label, season)
+    part = Raw(*(getattr(raw, field.name)[rows] for field in fields(Raw)))
+    rho = PROVISIONAL_RHO if baseline.provisional else 0.0
+    add_distributions(part, series, bins, shares, records, rho)
 
 
 def _notable(scores: Scores, baseline: Baseline) -> npt.NDArray[np.uint8]:

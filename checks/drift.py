@@ -38,6 +38,10 @@ _ALWAYS_NEW: frozenset[Role] = frozenset({"version", "unit"})
 MAX_WORD_BINS = 64
 MAX_CLASSES = 20
 MAX_SEGMENT_CLASSES = 10
+# The commonest values of a category that have a series of their own: a change from one value to another, or to
+# one, shows there weeks before the distance of the whole column is sure of it.
+MAX_VALUES = 10
+MAX_VALUE_SERIES = 150
 # All class shares of all segments together; beyond this fewer classes are followed in each segment.
 MAX_CLASS_SERIES = 150
 # Hashed words with a bin of their own in the distribution of words.
@@ -300,7 +304,19 @@ def _add_category(reading: _Reading, plan: Plan, column: Column) -> Slots:
     if column.role == "prediction":
         for word, slot in zip(_classes(plan, name), values, strict=False):
             reading.rate("class_share", name, "predictions", (slot,), values, word)
+    elif column.role in _WATCHED:
+        for word, slot in zip(_followed_values(plan, name), values, strict=False):
+            reading.rate("value_share", name, family, (slot,), values, word)
     return values
+
+
+def _followed_values(plan: Plan, name: str) -> tuple[str, ...]:
+    """The commonest values, fewer where the contract has many categories."""
+    others = sum(
+        column.kind == "category" and column.role in _WATCHED and column.role != "prediction"
+        for column in plan.columns
+    )
+    return plan.categories[name].words[: max(1, min(MAX_VALUES, MAX_VALUE_SERIES // max(others, 1)))]
 
 
 def _classes(plan: Plan, name: str) -> tuple[str, ...]:

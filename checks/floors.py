@@ -9,7 +9,7 @@
 | encoding, evasion rate                    | 5 messages, 4 × the expected and 0.1 points               |
 | pair, new pair, unseen rate               | 5 messages, 2 × the expected and 0.5 points               |
 | mixed, duplicate text rate                | 5 messages and 1 point                                    |
-| share of a language, class or segment, unknown word rate | 5 messages and 2 points                    |
+| share of a language, class, value or segment, unknown word rate | 5 messages and 2 points                    |
 | any other rate (nulls, failures, misses)  | 5 messages, 1.5 × the expected and 0.5 points             |
 
 0.003 nats is what 3.5 points moved from one of ten equal bins to another give; PSI is about eight times JSD.
@@ -54,11 +54,12 @@ _RATES = {
     "language_share": _SHARE,
     "class_share": _SHARE,
     "segment_share": _SHARE,
+    "value_share": _SHARE,
     "unknown_word_rate": _SHARE,
 }
 
 # Rates whose fall is news too. A fall of the others is good news, or shows as the rise of another share.
-TWO_SIDED_RATES = frozenset({"language_share", "class_share", "segment_share"})
+TWO_SIDED_RATES = frozenset({"language_share", "class_share", "segment_share", "value_share"})
 
 
 def floor_of(series: Series) -> Floor:

@@ -23,7 +23,7 @@ from checks.window_null import Null
 
 Floats = npt.NDArray[np.float64]
 
-VERSION = 1
+VERSION = 2
 _MAGIC = b"DGBL"
 
 
@@ -138,7 +138,8 @@ class Baseline:
         sums, null = self.sums, self.null
         parts: list[npt.NDArray[np.generic]] = [self.season.astype("<i1")]
         plain = [sums.windows, sums.n, sums.x, sums.within, self.spread.dispersion, self.spread.scale]
-        plain += [null.mean, null.up, null.down, null.edges, null.count, null.typical_n, self.temper]
+        plain += [null.mean, null.up, null.down, null.edges, null.count, null.typical_n]
+        plain += [null.freedom, null.stretch, self.temper]
         parts += [np.ascontiguousarray(array, dtype="<f8") for array in plain]
         parts += [np.ascontiguousarray(self.class_counts[s], dtype="<i8") for s in sorted(self.class_counts)]
         return parts
@@ -170,8 +171,8 @@ class Baseline:
             threshold=head["threshold"],
             season=arrays[0],
             sums=Sums(*arrays[1:5]),
-            class_counts=dict(zip(head["distributions"], arrays[14:], strict=True)),
+            class_counts=dict(zip(head["distributions"], arrays[16:], strict=True)),
             spread=Spread(*arrays[5:7]),
-            null=Null(*arrays[7:13]),
-            temper=arrays[13],
+            null=Null(*arrays[7:15]),
+            temper=arrays[15],
         )

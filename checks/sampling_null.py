@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from checks import tails
 from checks.distances import expected_jsd, jsd
-from checks.expected import Kinds, Level, observed
+from checks.expected import Ints, Kinds, Level, observed
 from checks.seasons import Blocks
 from checks.series import Observations
 
@@ -115,7 +115,7 @@ class Raw:
 
 
 def raw_scores(obs: Observations, kinds: Kinds, predicted: Level, spread: Spread) -> Raw:
-    """Volumes, rates and means; `add_distribution` fills in the others."""
+    """Volumes, rates and means; `add_distributions` fills in the others."""
     shape = obs.n.shape
     raw = Raw(*(np.zeros(shape) for _ in range(8)))
     v, r, m = kinds.volume, kinds.rate, kinds.mean
@@ -158,22 +158,25 @@ def _lowered(share: Floats) -> Floats:
     return np.maximum(share / (2 - share), 1e-12)
 
 
-def add_distribution(
-    raw: Raw, s: int, bins: npt.NDArray[np.int64], shares: Floats, records: Floats, rho: float = 0.0
+def add_distributions(
+    raw: Raw, series: Ints, bins: npt.NDArray[np.int64], shares: Floats, records: Floats, rho: float = 0.0
 ) -> None:
-    """Fill column s: counts int64[W, B] against shares float64[W, B] that stand on float64[W] records.
+    """Fill columns int[D]: counts int64[W, D, B] against shares float64[W, D, B] on float64[W, D] records.
+
+    Series of fewer bins than B are padded with zeros on both sides, which add nothing. One call for all series,
+    because a service judges a window at a time.
 
     d = ln((JSD + ε)/(E₀ + ε)), E₀ what chance gives at these sizes: a small window is far from anything, and
     no drift. The sampling null takes JSD / E₀ as a gamma with the (K − 1)/2 of its χ² limit as shape, K
     counted effectively (4·n·E₀). `rho` widens E₀ by the design effect 1 + (n − 1)·rho.
     """
-    n = bins.sum(axis=1).astype(np.float64)
+    n = bins.sum(axis=-1).astype(np.float64)
     # The columns of expected shares are already smoothed; as counts they only need to be proportional.
     distance = np.nan_to_num(jsd(shares, bins))
     chance = np.nan_to_num(expected_jsd(shares, np.maximum(n, 1), records))
     harmonic = 1 / (1 / np.maximum(n, 1) + 1 / records)
     shape = np.maximum(4 * harmonic * chance, 0.5)
     widened = chance * (1 + np.maximum(n - 1, 0) * rho)
-    raw.value[:, s], raw.expected[:, s], raw.jsd_n[:, s] = distance, widened, harmonic
-    raw.score[:, s] = np.log((distance + JSD_EPSILON) / (widened + JSD_EPSILON))
-    raw.sampling[:, s] = tails.gamma_z((distance + JSD_EPSILON) / (widened + JSD_EPSILON), shape)
+    raw.value[:, series], raw.expected[:, series], raw.jsd_n[:, series] = distance, widened, harmonic
+    raw.score[:, series] = np.log((distance + JSD_EPSILON) / (widened + JSD_EPSILON))
+    raw.sampling[:, series] = tails.gamma_z((distance + JSD_EPSILON) / (widened + JSD_EPSILON), shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +19,17 @@ Mask = npt.NDArray[np.bool_]
 _TERCILES = 3
 _TERCILE_PRIOR = 30.0  # windows: a tercile of few windows is mostly the pooled null
 
+# Degrees of freedom of a heavy tail, and how much likelier (nats) the misses must be under one of them.
+_HEAVY = (3.0, 4.0, 6.0, 10.0)
+_HEAVY_GAIN = 1.0
+_SCALE_ROUNDS = 12
+
 
 @dataclass(frozen=True)
 class Null:
     """What raw scores of reference windows were: mean, upward and downward spread float64[3, S] by tercile of
-    n (edges float64[2, S]), how many independent windows stand behind them, and their mean n, float64[S]
-    each."""
+    n (edges float64[2, S]), how many independent windows stand behind them, their mean n, and the Student t that
+    misses over their spread follow (freedom, stretch), float64[S] each."""
 
     mean: Floats
     up: Floats
@@ -32,17 +37,21 @@ class Null:
     edges: Floats
     count: Floats
     typical_n: Floats
+    freedom: Floats
+    stretch: Floats
 
 
 @dataclass(frozen=True)
 class Centre:
-    """The null of each window and series, float64[W, S]; count and typical_n float64[S] as in `Null`."""
+    """The null of each window and series, float64[W, S]; the others float64[S] as in `Null`."""
 
     mean: Floats
     up: Floats
     down: Floats
     count: Floats
     typical_n: Floats
+    freedom: Floats
+    stretch: Floats
 
 
 def learn_null(obs: Observations, kinds: Kinds, score: Floats, block: Blocks) -> tuple[Null, Centre]:
@@ -71,9 +80,10 @@ def learn_null(obs: Observations, kinds: Kinds, score: Floats, block: Blocks) ->
     count = _independent(sums.sum(axis=2), block.count)
     mean, up, down = _moments(sums.sum(axis=1))
     typical_n = _masked_mean(obs.n, usable)
-    null = Null(mean + middle, up, down, edges, count, typical_n)
+    plain = np.maximum(count - 1, 1), np.ones(size)
+    null = Null(mean + middle, up, down, edges, count, typical_n, *plain)
     shape = obs.n.shape
-    centre = Centre(np.zeros(shape), np.ones(shape), np.ones(shape), count, typical_n)
+    centre = Centre(np.zeros(shape), np.ones(shape), np.ones(shape), count, typical_n, *plain)
     columns = np.arange(size)
     for k in range(block.count):
         mine = np.flatnonzero(block.of == k)
@@ -81,14 +91,45 @@ def learn_null(obs: Observations, kinds: Kinds, score: Floats, block: Blocks) ->
         centre.mean[mine] = (mean + middle)[tercile[mine], columns]
         centre.up[mine] = up[tercile[mine], columns]
         centre.down[mine] = down[tercile[mine], columns]
-    return null, centre
+    miss = score - centre.mean
+    freedom, stretch = _tail(miss / np.where(miss >= 0, centre.up, centre.down), usable, *plain)
+    return (
+        replace(null, freedom=freedom, stretch=stretch),
+        replace(centre, freedom=freedom, stretch=stretch),
+    )
+
+
+def _tail(ratio: Floats, usable: Mask, freedom: Floats, stretch: Floats) -> tuple[Floats, Floats]:
+    """Degrees of freedom and scale float64[S] of a Student t for misses over their spread, float64[W, S].
+
+    A mean of squares says little of a tail that one window in fifty makes. The scale of each candidate is its
+    maximum likelihood one (EM, Lange et al. 1989); it is taken where it explains the misses better than a
+    normal of their spread.
+    """
+    from scipy.special import gammaln
+
+    ratio = np.where(usable, ratio, 0.0)
+    count = np.maximum(usable.sum(axis=0), 1)
+    square = np.square(ratio)
+    variance = np.maximum(square.sum(axis=0) / count, 1e-12)
+    best = -0.5 * count * (np.log(2 * np.pi * variance) + 1) + _HEAVY_GAIN
+    for nu in _HEAVY:
+        own = variance * (nu - 2) / nu
+        for _ in range(_SCALE_ROUNDS):
+            own = np.maximum(((nu + 1) / (nu + square / own) * square * usable).sum(axis=0) / count, 1e-12)
+        constant = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(np.pi * nu * own)
+        fit = count * constant - (nu + 1) / 2 * (np.log1p(square / (nu * own)) * usable).sum(axis=0)
+        better = (fit > best) & (nu < freedom)
+        best = np.where(better, fit, best)
+        freedom, stretch = np.where(better, nu, freedom), np.where(better, np.sqrt(own), stretch)
+    return freedom, stretch
 
 
 def centre_of(null: Null, n: Floats) -> Centre:
     """The null that applies to windows of n float64[W, S] records."""
     tercile, columns = _tercile(n, null.edges), np.arange(n.shape[1])
     mean, up, down = (part[tercile, columns] for part in (null.mean, null.up, null.down))
-    return Centre(mean, up, down, null.count, null.typical_n)
+    return Centre(mean, up, down, null.count, null.typical_n, null.freedom, null.stretch)
 
 
 def _tercile(n: Floats, edges: Floats) -> Ints:
@@ -155,8 +196,9 @@ def believed_z(raw: Raw, centre: Centre, kinds: Kinds, n: Floats) -> Floats:
     """The z of the less surprised null; 0 where the two disagree on the side."""
     sampling = _sampling_z(raw, centre, kinds, n)
     miss = raw.score - centre.mean
-    t = miss / np.where(miss >= 0, centre.up, centre.down) / np.sqrt(1 + 1 / centre.count)
-    between = tails.t_to_z(t, np.maximum(centre.count - 1, 1) * np.ones_like(t))
+    spread = np.where(miss >= 0, centre.up, centre.down) * centre.stretch
+    t = miss / spread / np.sqrt(1 + 1 / centre.count)
+    between = tails.t_to_z(t, centre.freedom * np.ones_like(t))
     agree = np.sign(between) == np.sign(sampling)
     smaller = np.where(np.abs(between) < np.abs(sampling), between, sampling)
     return np.where(agree, smaller, 0.0)

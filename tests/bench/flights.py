@@ -1,25 +1,37 @@
-"""The flight protocol (data/README.md): an honest null with real seasons, as Observations.
+"""The flight protocol (data/README.md): an honest null with real seasons, read as the product reads records.
 
-Weeks of a real year are permuted whole, 12 are the reference and the next 12 monitored: no change point.
+Weeks of a real year are permuted whole, 12 are the reference and the next 12 monitored: no change point. A plan
+is learnt from the reference records, every window is counted under it, and the series are those of that plan.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
+from checks import drift, profile
+from checks.batch import Batch, Column, categories, numbers
+from checks.learner import Learner
+from checks.plan import Plan
 from checks.seasons import DAY_US, WEEK_US, Calendar
-from checks.series import Observations, Series
+from checks.series import Observations
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "flights" / "pnwflights.parquet"
+_FOLDER = Path(os.environ.get("DRIFTGLASS_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+DATA = _FOLDER / "flights" / "pnwflights.parquet"
 NUMBERS = ("dep_time", "dep_delay", "arr_time", "arr_delay", "air_time", "distance", "hour", "minute")
 CATEGORIES = ("carrier", "origin", "dest")
 COLUMNS = [*NUMBERS, *CATEGORIES]
 CALENDAR = Calendar(DAY_US, "UTC")
+FEATURES = tuple(Column(name, "feature", "category" if name in CATEGORIES else "number") for name in COLUMNS)
 REFERENCE_WEEKS = MONITORED_WEEKS = 12
+REFERENCE_DAYS = REFERENCE_WEEKS * 7
+DAYS = REFERENCE_DAYS + MONITORED_WEEKS * 7
+CHANGE = REFERENCE_DAYS + MONITORED_WEEKS // 2 * 7  # the window from which an injection is in the data
 INJECTIONS = ("delays +3 min", "8 % relabelled", "2 % unseen", "2 % zero")
 
 # A Monday, so that permuted weeks keep their weekdays on the windows' grid.
@@ -70,7 +82,7 @@ def stream(flights: Flights, seed: int) -> Stream:
 def inject(original: Stream, kind: str, seed: int) -> Stream:
     """One of INJECTIONS from the middle of the monitored weeks on."""
     generator = np.random.default_rng([seed, 1])
-    late = original.window >= (REFERENCE_WEEKS + MONITORED_WEEKS // 2) * 7
+    late = original.window >= CHANGE
     columns = dict(original.columns)
 
     def some(share: float) -> npt.NDArray[np.bool_]:
@@ -78,7 +90,7 @@ def inject(original: Stream, kind: str, seed: int) -> Stream:
 
     if kind == "delays +3 min":
         for name in ("dep_delay", "arr_delay"):
-            columns[name] = columns[name] + 3 * late
+            columns[name] = columns[name].astype(np.float64) + 3 * late
     elif kind == "8 % relabelled":
         columns["carrier"] = np.where(some(0.08), "OO", columns["carrier"])
     elif kind == "2 % unseen":
@@ -90,56 +102,37 @@ def inject(original: Stream, kind: str, seed: int) -> Stream:
     return Stream(original.window, columns)
 
 
-def observe(rows: Stream) -> Observations:
-    """Per column a distribution over 20 equi-depth bins and atoms of the reference, unseen values, mean;
-    volume."""
-    windows = (REFERENCE_WEEKS + MONITORED_WEEKS) * 7
-    reference = rows.window < REFERENCE_WEEKS * 7
-    n = np.bincount(rows.window, minlength=windows).astype(np.float64)
-    series: list[Series] = [Series("volume", "", "*", "", "volume", "volume")]
-    stats: list[tuple[npt.NDArray[np.float64], ...]] = [(n, n, np.zeros(windows))]
-    bins: dict[int, npt.NDArray[np.int64]] = {}
-    for name in COLUMNS:
-        values = rows.columns[name]
-        codes, size, unseen = _codes(values, reference, name in CATEGORIES)
-        counts = np.bincount(rows.window * size + codes, minlength=windows * size).reshape(windows, size)
-        bins[len(series)] = counts
-        series.append(Series("jsd", name, "*", "", "distribution", "inputs"))
-        stats.append((n, np.zeros(windows), np.zeros(windows)))
-        if name in CATEGORIES:
-            series.append(Series("unseen_rate", name, "*", "", "rate", "inputs"))
-            stats.append((n, counts[:, unseen].astype(np.float64), np.zeros(windows)))
-        else:
-            numbers = values.astype(np.float64)
-            x = np.bincount(rows.window, weights=numbers, minlength=windows)
-            xx = np.bincount(rows.window, weights=np.square(numbers), minlength=windows)
-            series.append(Series("mean", name, "*", "", "mean", "inputs"))
-            stats.append((n, x, xx))
-    columns = [np.stack(part, axis=1) for part in zip(*stats, strict=True)]
-    start = ORIGIN_US + np.arange(windows, dtype=np.int64) * DAY_US
-    return Observations(tuple(series), start, columns[0], columns[1], columns[2], bins)
+def between(rows: Stream, first: int, end: int) -> Stream:
+    """The rows of the windows first … end − 1."""
+    kept = (rows.window >= first) & (rows.window < end)
+    return Stream(rows.window[kept], {name: values[kept] for name, values in rows.columns.items()})
 
 
-def _codes(
-    values: npt.NDArray[np.generic], reference: npt.NDArray[np.bool_], category: bool
-) -> tuple[npt.NDArray[np.intp], int, int]:
-    """Bin of every row, number of bins, and the bin of unseen values (the last).
+def learn(rows: Stream) -> Plan:
+    """The plan that the product makes of the reference records."""
+    learner = Learner(FEATURES)
+    learner.add(_batch(between(rows, 0, REFERENCE_DAYS)))
+    return learner.plan()
 
-    Numbers: values on 1 % of the reference and zero are atoms with a bin of their own, between them 20
-    quantiles; below and above the reference are bins too.
-    """
-    if category:
-        known = np.unique(values[reference].astype(str))
-        text = values.astype(str)
-        place = np.minimum(np.searchsorted(known, text), len(known) - 1)
-        return np.where(known[place] == text, place, len(known)).astype(np.intp), len(known) + 1, len(known)
-    numbers = values.astype(np.float64)
-    mine = numbers[reference]
-    distinct, counts = np.unique(mine, return_counts=True)
-    atoms = np.union1d(distinct[counts > 0.01 * len(mine)], [0.0]) if len(distinct) > 20 else distinct
-    edges = np.unique(np.quantile(mine, np.linspace(0, 1, 21)))
-    codes = np.searchsorted(edges, numbers, side="left")
-    codes = np.where(numbers > edges[-1], len(edges), codes)
-    place = np.minimum(np.searchsorted(atoms, numbers), len(atoms) - 1)
-    codes = np.where(atoms[place] == numbers, len(edges) + 1 + place, codes)
-    return codes.astype(np.intp), len(edges) + 1 + len(atoms), -1
+
+def observe(rows: Stream, plan: Plan, first: int = 0, end: int = DAYS) -> Observations:
+    """The windows first … end − 1, counted under the plan."""
+    mine = between(rows, first, end)
+    profiles = profile.count(_batch(mine), plan, ORIGIN_US + mine.window.astype(np.int64) * DAY_US)
+    starts = (ORIGIN_US + np.arange(first, end, dtype=np.int64) * DAY_US).tolist()
+    nothing = profile.empty(plan)
+    return drift.observe([profiles.get(start, nothing) for start in starts], starts, plan)
+
+
+def _batch(rows: Stream) -> Batch:
+    count = len(rows.window)
+    # Whoever the records are, their hashes are spread: an odd multiple of the row's number is.
+    hashes = np.arange(count, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    cells = {
+        column.name: (categories if column.kind == "category" else numbers)(
+            pa.array(rows.columns[column.name])
+        )
+        for column in FEATURES
+    }
+    ids = pa.array([str(i).encode() for i in range(count)], pa.large_binary())
+    return Batch(ids, hashes.view(np.int64), ORIGIN_US + rows.window.astype(np.int64) * DAY_US, cells)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,17 +10,24 @@ import numpy.typing as npt
 
 from checks import decision
 from checks.baseline import Baseline, Scores, score
+from checks.scores import BREACH
 from checks.series import Observations
+from monitor.recent import Changed, Recent
 
 CLEAN_WINDOWS = 3
 
 
 @dataclass(frozen=True)
 class Episode:
+    """opened and closed are window numbers, since_us and last_us starts of windows."""
+
     family: str
-    opened: int  # window numbers
+    opened: int
     closed: int | None
     named: tuple[str, ...]
+    series: frozenset[int]
+    since_us: int
+    last_us: int
 
 
 @dataclass(frozen=True)
@@ -29,27 +37,55 @@ class Replayed:
     episodes: tuple[Episode, ...]
     breach: npt.NDArray[np.bool_]
 
+    @property
+    def alarms(self) -> npt.NDArray[np.bool_]:
+        """bool[W, S]: the series that newly went into breach."""
+        before = np.vstack([np.zeros((1, self.breach.shape[1]), dtype=np.bool_), self.breach[:-1]])
+        return np.asarray(self.breach & ~before)
 
-def replay(baseline: Baseline, obs: Observations, scores: Scores | None = None) -> Replayed:
-    """Judge the windows in order; an episode closes, and its series are reset, after three clean windows."""
-    scores = score(baseline, obs) if scores is None else scores
+
+def replay(
+    baseline: Baseline,
+    obs: Observations,
+    scores: Scores | None = None,
+    *,
+    before: Observations | None = None,
+) -> Replayed:
+    """Judge the windows in order; an episode closes, and its series are reset, after three clean windows.
+
+    With `before`, the windows that came before these, volumes and means are judged against their last clean
+    weeks, as the product does; else against the frozen reference.
+    """
+    recent = None if before is None else Recent(before)
+    if recent is None and scores is None:
+        scores = score(baseline, obs)
     state = decision.State.empty(baseline)
     open_now: dict[str, int] = {}
     clean: dict[str, int] = {}
     episodes: list[Episode] = []
     breach = np.zeros(obs.n.shape, dtype=bool)
-    for w in range(len(obs.start_us)):
-        row = slice(w, w + 1)
-        state, judgement = decision.step(baseline, state, scores.rows(row), obs.rows(row), ())
-        breach[w] = judgement.status == 2
+    for w, at in enumerate(obs.start_us.tolist()):
+        own = obs.rows(slice(w, w + 1))
+        if recent is None:
+            assert scores is not None
+            scored = scores.rows(slice(w, w + 1))
+        else:
+            scored = score(baseline, own, recent.before(at, _changed(baseline, episodes)))
+            recent.add(own)
+        state, judgement = decision.step(baseline, state, scored, own, ())
+        breach[w] = judgement.status == BREACH
         for finding in judgement.findings:
             name = finding.family
             if finding.firing:
                 clean[name] = 0
+                series = frozenset(one.series for one in finding.named)
                 if name not in open_now:
                     open_now[name] = len(episodes)
                     named = tuple(baseline.series[one.series].name for one in finding.named)
-                    episodes.append(Episode(name, w, None, named))
+                    episodes.append(Episode(name, w, None, named, series, finding.since_us or at, at))
+                else:
+                    one = episodes[open_now[name]]
+                    episodes[open_now[name]] = replace(one, series=one.series | series, last_us=at)
             elif finding.clean and name in open_now:
                 clean[name] += 1
                 if clean[name] >= CLEAN_WINDOWS:
@@ -57,3 +93,12 @@ def replay(baseline: Baseline, obs: Observations, scores: Scores | None = None) 
                     episodes[number] = replace(episodes[number], closed=w)
                     state = decision.reset(baseline, state, name)
     return Replayed(tuple(episodes), breach)
+
+
+def _changed(baseline: Baseline, episodes: Sequence[Episode]) -> list[Changed]:
+    """Windows and series that must not count as recent; a loss of volume concerns every volume."""
+    volumes = frozenset(baseline.kinds.volume.tolist())
+    return [
+        Changed(one.since_us, one.last_us, one.series | (volumes if one.family == "volume" else frozenset()))
+        for one in episodes
+    ]

@@ -183,6 +183,28 @@ def test_rare_words_share_a_bin() -> None:
     assert seen.bins[find(plan, "jsd(c)")][0][-2] == sum(100 - i for i in range(drift.MAX_WORD_BINS, 100))
 
 
+def test_common_values_of_a_category_have_a_share_each() -> None:
+    columns = (Column("c", "feature", "category"), Column("country", "segment", "category"))
+    words = [f"w{i:03}" for i in range(30) for _ in range(60 - i)]
+    plan = learn(columns, {"c": words, "country": words})
+    shares = [series for series in drift.series_of(plan) if series.metric == "value_share"]
+    assert [(one.column, one.term, one.family) for one in shares] == [
+        ("c", f"w{i:03}", "inputs") for i in range(drift.MAX_VALUES)
+    ]
+    now = ["w000"] * 7 + ["w001"] * 2 + ["never seen"]
+    seen = drift.observe([profile_of(plan, {"c": now, "country": now})], [0], plan)
+    s = find(plan, "value_share(c):w000")
+    assert (seen.x[0, s], seen.n[0, s]) == (7, 10)
+
+
+def test_fewer_values_are_followed_where_there_are_many_categories() -> None:
+    columns = tuple(Column(f"c{i}", "feature", "category") for i in range(50))
+    words = pa.array([f"w{i}" for i in range(20)])
+    plan = learn(columns, {column.name: words for column in columns})
+    shares = [series for series in drift.series_of(plan) if series.metric == "value_share"]
+    assert len(shares) == drift.MAX_VALUE_SERIES
+
+
 ENGLISH = (
     "the parcel came late again and nobody answers the phone at the shop",
     "thank you so much for the quick help with my order yesterday",
