@@ -17,7 +17,7 @@ from checks.plan import Plan
 from checks.profile import Profile
 from checks.scores import Scores
 from checks.series import Series
-from monitor import privacy
+from monitor import campaigns, privacy
 from monitor.alerts.attributes import Attributes, Damage, Example, Moved, Share
 from monitor.alerts.episodes import FamilyFinding
 from monitor.damage import PLACEHOLDER, proposed
@@ -93,7 +93,12 @@ class Findings:
             moved=tuple(self._moved(window, named) for named in finding.named[:MAX_NAMED]),
             segments=tuple(Share(share.segment, min(share.share, 1.0), share.surprise) for share in shares),
             sentences=explain.sentences(
-                finding, shares, self._baseline, self._watched.contract.timezone, terms, _told(damage)
+                finding,
+                shares,
+                self._baseline,
+                self._watched.contract.timezone,
+                terms,
+                "; ".join(filter(None, (_told(damage), self._campaign(window, finding)))),
             ),
             hard=tuple(f"{break_name(broken)}: {broken.message}" for broken in finding.hard),
             damage=damage,
@@ -139,6 +144,24 @@ class Findings:
             limit=3,
         )
         return tuple(term.term for term in found)
+
+    def _campaign(self, window: Window, finding: Finding) -> str:
+        """What is to say of a campaign among the texts since the change began."""
+        moved = {self._baseline.series[named.series].metric for named in finding.named}
+        if not self._plan.text or not (finding.family in campaigns.FAMILIES or moved & campaigns.METRICS):
+            return ""
+        kept = self._samples(
+            window.start_us, finding.since_us if finding.since_us is not None else window.start_us
+        )
+        with self._store.read() as conn:
+            reference = samples.smallest_ranks(
+                conn,
+                self._watched.id,
+                self._baseline.facts.from_us,
+                self._baseline.facts.to_us,
+                campaigns.REFERENCE_ROWS,
+            )
+        return campaigns.told(kept, reference, self._units(kept), self._watched.contract.privacy)
 
     def _units(self, kept: Sequence[Sample]) -> list[str | None] | None:
         """The pseudonym of who sent each record, where the contract has a unit and a key to hide it with."""

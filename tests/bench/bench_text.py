@@ -18,7 +18,7 @@ from pathlib import Path
 
 from checks import text
 
-PARTS = ("speed", "languages", "mixing", "encoding", "evasion")
+PARTS = ("speed", "languages", "mixing", "calibration", "encoding", "evasion", "vocabulary", "campaigns")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
