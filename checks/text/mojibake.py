@@ -3,7 +3,8 @@
 The evidence is structural. Write the characters back as bytes of the codec: a sequence that is then valid UTF-8,
 and gives a character that some language uses, is no accident, unless the characters are natural neighbours as they
 stand ("É…" at the end of a shouted word, "ії" in Ukrainian). What is natural among letters is asked of langdetect's
-profiles. The codecs of East Asia, whose characters are pairs of bytes, are looked at in `checks.text.wide`.
+profiles. The codecs of East Asia, whose characters are pairs of bytes, are looked at in `checks.text.wide`; text of
+one legacy codec that was read with another, which has no such structure, in `checks.text.legacy`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from checks.text import wide
+from checks.text import legacy, wide
 from checks.text.annotations import SCRIPTS
 from checks.text.characters import CODE_POINTS, character_table
 from checks.text.codepages import REACH, SINGLE, WIDE, code_pages
@@ -23,7 +24,7 @@ from checks.text.flags import EMOJI, JOINER, LETTER, MARK, SCRIPT_MASK, SPACELES
 from checks.text.kernels import frozen, kernel
 from checks.text.profiles import profiles
 
-VERSION = "2"
+VERSION = "3"
 CODECS: tuple[str, ...] = SINGLE + WIDE
 _OE = 0x153
 _WORD = LETTER | MARK | JOINER
@@ -97,14 +98,16 @@ def _tables() -> _Tables:
 
 @dataclass(frozen=True)
 class Mojibake:
-    """sequences int32[n]: wrongly read sequences (0: none); reread int32[n]: U+FFFD that was read as a legacy
-    codec;
-    codec int8[n]: index into CODECS, -1 none; broken uint8[C]: 1 for every character of such a sequence."""
+    """sequences int32[n]: wrongly read sequences, or characters where each stands alone (0: none);
+    reread int32[n]: U+FFFD that was read as a legacy codec;
+    codec int8[n]: index into CODECS of what the message was read with, -1 none;
+    broken uint8[C]: 1 for every character of such a sequence."""
 
     sequences: npt.NDArray[np.int32]
     reread: npt.NDArray[np.int32]
     codec: npt.NDArray[np.int8]
     broken: npt.NDArray[np.uint8]
+    utf8: npt.NDArray[np.bool_]  # whether it was UTF-8 that was read with the codec
 
 
 def find(points: Points) -> Mojibake:
@@ -115,6 +118,7 @@ def find(points: Points) -> Mojibake:
         np.zeros(count, np.int32),
         np.full(count, -1, np.int8),
         np.zeros(len(points.points), np.uint8),
+        np.zeros(count, np.bool_),
     )
     tables, grams = _tables(), profiles()
     _find(
@@ -139,6 +143,12 @@ def find(points: Points) -> Mojibake:
     found.sequences[better] = sequences[better]
     found.codec[better] = codec[better] + len(SINGLE)
     np.maximum(found.broken, broken, out=found.broken)
+    found.utf8[:] = found.codec >= 0
+    # Structure proves more than plausibility, and is asked first.
+    other = legacy.find(points, found.sequences + found.reread > 0)
+    found.sequences[:] += other.changes
+    np.maximum(found.codec, other.codec, out=found.codec)
+    np.maximum(found.broken, other.broken, out=found.broken)
     return found
 
 

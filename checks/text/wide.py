@@ -165,9 +165,9 @@ def _find(points, offsets, ascii_only, pairs, meant, table, found, codecs, broke
         if ascii_only[message]:
             continue
         start, stop = offsets[message], offsets[message + 1]
-        wide = 0
+        wide = np.uint32(0)
         for i in range(start, stop):
-            wide += _WIDE <= points[i] <= _LAST_WIDE
+            wide |= np.uint32(points[i] - np.uint32(_WIDE) <= np.uint32(_LAST_WIDE - _WIDE))
         if wide == 0:
             continue
         most = 0
