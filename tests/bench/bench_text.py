@@ -18,7 +18,17 @@ from pathlib import Path
 
 from checks import text
 
-PARTS = ("speed", "languages", "mixing", "calibration", "encoding", "evasion", "vocabulary", "campaigns")
+PARTS = (
+    "speed",
+    "languages",
+    "mixing",
+    "calibration",
+    "encoding",
+    "evasion",
+    "robustness",
+    "vocabulary",
+    "campaigns",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
