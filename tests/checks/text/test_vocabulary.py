@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from checks.text import learn
-from checks.text.vocabulary import Frequencies, hash_table, merge_frequencies
+from checks.text import TextPlan, learn
+from checks.text.vocabulary import Frequencies, hash_table, merge_frequencies, merge_phrases
 from tests.checks.text.samples import large
 
 
@@ -37,3 +37,16 @@ def test_hash_table_holds_what_was_put_in() -> None:
     table = hash_table(words)
     assert set(table.tolist()) - {0} == set(words.tolist())
     assert len(table) >= 2 * len(words)
+
+
+def test_phrases_of_few_documents_are_left_out() -> None:
+    merged = merge_phrases([part([3, 5, 9], [1, 4, 2])], total=100)
+    assert (merged.words.tolist(), merged.documents.tolist()) == ([5, 9], [4, 2])
+    assert merge_phrases([part([3, 5, 9], [1, 4, 2])], total=15_000).words.tolist() == [5]
+
+
+def test_a_plan_keeps_phrases_and_markers_beside_words() -> None:
+    plan = learn(large("one two", "One Two", "three four", "#tag 💀", "#TAG 💀"))
+    assert plan.phrase_documents.tolist() == [2, 2, 2]
+    assert len(plan.vocabulary) == 4
+    assert TextPlan.from_dict(plan.to_dict()).to_dict() == plan.to_dict()
