@@ -67,9 +67,9 @@ def annotate(texts: pa.Array | pa.ChunkedArray, plan: TextPlan) -> Annotations:
 
 
 def _annotated(batch: Read, plan: TextPlan) -> Annotations:
-    points, tokens = batch.points, batch.tokens
-    damage, _ = encoding.count(points, tokens, batch.misread)
-    evasion, _ = obfuscation.count(points, tokens, batch.misread.broken, plan.known_words)
+    points, tokens, misread = batch.points, batch.tokens, batch.misread
+    damage, _ = encoding.count(points, tokens, misread)
+    evasion, _ = obfuscation.count(points, tokens, misread.broken, plan.known_words)
     tags = tagged(batch, plan.choice, plan.sources)
     damaged = _bits(damage)
     words = np.zeros(len(points), np.int32)
@@ -93,7 +93,7 @@ def _annotated(batch: Read, plan: TextPlan) -> Annotations:
         switches=tags.counts[:, 2].copy(),
         encoding=damaged,
         encoding_counts=damage,
-        codec=np.where(damage[:, _MOJIBAKE] > 0, batch.misread.codec, -1).astype(np.int8),
+        codec=np.where((damage[:, _MOJIBAKE] > 0) & misread.utf8, misread.codec, -1).astype(np.int8),
         evasion=_bits(evasion),
         evasion_counts=evasion,
         words=words,
