@@ -19,6 +19,9 @@ from checks.text.tokens import Tokens
 # was so to the reference, so that the rate of unknown words keeps its meaning.
 KEEP_WORDS = 200_000
 KEEP_PHRASES = 100_000
+_RANGES = (
+    16  # of hashes, summed one after another: millions of different words at once would take as much again
+)
 
 
 def hash_table(words: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -114,15 +117,34 @@ def merge_frequencies(parts: Sequence[Frequencies], keep: int = KEEP_WORDS) -> F
     if not parts:
         nothing = frozen(np.zeros(0, np.int64))
         return Frequencies(nothing, nothing, nothing)
+    edges = np.linspace(-(2**63), 2**63 - 1, _RANGES + 1)[1:-1].astype(np.int64)
+    cuts = [np.array([0, *np.searchsorted(part.words, edges), len(part.words)]) for part in parts]
+    kept = Frequencies(*(np.zeros(0, np.int64) for _ in range(3)))
+    for k in range(_RANGES):
+        # A word is in one range only: what is summed here is final, and only the commonest need be remembered.
+        slices = [slice(cut[k], cut[k + 1]) for cut in cuts]
+        summed = _summed([_part(part, chosen) for part, chosen in zip(parts, slices, strict=True)])
+        both = [np.concatenate(pair) for pair in zip(_arrays(kept), _arrays(summed), strict=True)]
+        kept = _part(Frequencies(*both), np.lexsort((both[0], -both[1]))[:keep])
+    order = np.argsort(kept.words)
+    return Frequencies(*(frozen(array[order]) for array in _arrays(kept)))
+
+
+def _summed(parts: Sequence[Frequencies]) -> Frequencies:
     words, begin, place = np.unique(
         np.concatenate([part.words for part in parts]), return_index=True, return_inverse=True
     )
-    counts = np.bincount(
-        place, weights=np.concatenate([part.documents for part in parts]), minlength=len(words)
-    )
-    content = np.concatenate([part.content for part in parts])[begin]
-    kept = np.sort(np.lexsort((words, -counts))[:keep])
-    return Frequencies(frozen(words[kept]), frozen(counts[kept].astype(np.int64)), frozen(content[kept]))
+    weights = np.concatenate([part.documents for part in parts])
+    counts = np.bincount(place, weights=weights, minlength=len(words)).astype(np.int64)
+    return Frequencies(words, counts, np.concatenate([part.content for part in parts])[begin])
+
+
+def _arrays(found: Frequencies) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    return found.words, found.documents, found.content
+
+
+def _part(found: Frequencies, chosen: slice | npt.NDArray[np.int64]) -> Frequencies:
+    return Frequencies(*(array[chosen] for array in _arrays(found)))
 
 
 def least_phrase_documents(total: int) -> int:
