@@ -75,11 +75,11 @@ def known_words(table: Profiles, own: Sequence[OwnProfile], lexicon: Sequence[st
         for profile in own:
             lists[table.languages.index(profile.name)] = own_list(profile)
     unlisted = np.zeros(WIDTH, np.int16)
-    columns, hashes, scores = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.int16)]
+    columns, hashes, scores = [np.zeros(0, np.uint8)], [np.zeros(0, np.int64)], [np.zeros(0, np.int16)]
     for column, found in lists.items():
         even = found.left / VOCABULARY
         unlisted[column] = _score(np.array(even))
-        columns.append(np.full(len(found.hashes), column, np.int64))
+        columns.append(np.full(len(found.hashes), column, np.uint8))
         hashes.append(found.hashes)
         scores.append(_score(found.shares + even) - unlisted[column])
     return _packed(unlisted, np.concatenate(columns), np.concatenate(hashes), np.concatenate(scores))

@@ -5,7 +5,6 @@ wordfreq's lists are read where texts are counted, only those of the languages a
 
 from __future__ import annotations
 
-from functools import cache
 from importlib import metadata, util
 
 import numpy as np
@@ -39,7 +38,6 @@ def version() -> str:
         raise LexiconMissing from error
 
 
-@cache
 def word_list(language: str) -> WordList | None:
     """The commonest words of a language (a profile's code), None if wordfreq has no list that fits.
 
@@ -57,5 +55,6 @@ def word_list(language: str) -> WordList | None:
     for centibels, bucket in enumerate(wordfreq.get_frequency_list(name, "small")):
         words += bucket
         shares += [10 ** (-centibels / 100)] * len(bucket)
+    wordfreq.get_frequency_list.cache_clear()  # it would keep the words of every language as strings, 100 MB
     hashes, at = hashes_of(words[:COMMONEST])
     return WordList(hashes, np.array(shares)[at])

@@ -51,10 +51,9 @@ def test_bad_contracts_tell_exactly_what_is_wrong(path: Path) -> None:
 
 def test_a_lexicon_that_is_not_installed_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(util, "find_spec", lambda name: None)
-    assert problems(SMALLEST.replace("text: {}", "text: {lexicon: true}")) == (
-        "contract.yaml:5:19 columns.text.lexicon: needs wordfreq, which is not installed: "
-        "pip install 'driftglass[lexicon]'",
-    )
+    (found,) = problems(SMALLEST.replace("text: {}", "text: {lexicon: true}"))
+    assert found.startswith("contract.yaml:5:19 columns.text.lexicon: needs wordfreq, which is not installed")
+    assert found.endswith("pip install 'driftglass[lexicon]'")
 
 
 def test_every_rule_has_both_files() -> None:

@@ -99,7 +99,6 @@ def test_the_plan_says_that_it_weighs_words_and_by_which_lists() -> None:
 
 def test_without_wordfreq_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(util, "find_spec", lambda name: None)
-    lexicon.word_list.cache_clear()
     with pytest.raises(lexicon.LexiconMissing, match=r"pip install 'driftglass\[lexicon\]'"):
         lexicon.word_list("en")
     assert not lexicon.is_installed()
