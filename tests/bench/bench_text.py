@@ -28,6 +28,7 @@ PARTS = (
     "robustness",
     "vocabulary",
     "campaigns",
+    "memory",
 )
 
 
