@@ -12,6 +12,8 @@ import pyarrow as pa
 
 from checks.text import spots
 from checks.text.decoding import as_binary, buffers
+from checks.text.detectors import NGRAMS
+from checks.text.detectors.labels import version_of
 from checks.text.kernels import frozen
 from checks.text.language import Sources, sources, word_scores
 from checks.text.own_profiles import OwnProfile
@@ -45,6 +47,7 @@ def learn(
     *,
     own_profiles: Sequence[OwnProfile] = (),
     lexicon: bool = False,
+    detector: str = NGRAMS,
 ) -> TextPlan:
     """A plan from reference texts. It depends on which texts there are, not on their order.
 
@@ -57,13 +60,15 @@ def learn(
 
     `own_profiles` (at most 7) are told apart beside them, named in `languages` or not; more, or two of one name, raise
     ValueError. `lexicon` counts how common each word is in each language, where wordfreq has a list; raises
-    LexiconMissing where wordfreq is not installed.
+    LexiconMissing where wordfreq is not installed. `detector`: what labels whole messages, see `detectors`; raises
+    ValueError for a name that is none, DetectorMissing where it is not there.
     """
     check_own(own_profiles)
     names = {profile.name for profile in own_profiles}
     known = (*profiles().languages, *sorted(names))
     chosen = _checked(languages and (*languages, *names), known)
     named = (*chosen, UND, UND_LATIN)
+    labelled_by = version_of(detector, named)
     words_by = sources(own_profiles, chosen if lexicon else ())
     table = word_scores(words_by).table
     read = list(batches(buffers(as_binary(texts))))
@@ -89,9 +94,10 @@ def learn(
         phrases.words,
         frozen(phrases.documents.astype(np.int32)),
         total,
-        detector_versions(with_lexicon=lexicon),
+        {**detector_versions(with_lexicon=lexicon), **labelled_by},
         words_by.own,
         lexicon,
+        detector=detector,
     )
 
 

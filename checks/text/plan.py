@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from checks.text import encoding, lexicon, mojibake, obfuscation, switching
 from checks.text.characters import character_table
+from checks.text.detectors import NGRAMS
 from checks.text.kernels import frozen
 from checks.text.language import Sources, sources, word_scores
 from checks.text.own_profiles import OwnProfile
@@ -55,6 +56,7 @@ class TextPlan:
     versions    of detectors and data
     own_profiles  the user's own language profiles, in the order of their names
     lexicon     whether the common words of the languages count
+    detector    what the language of a whole message is from: "ngrams", or a name of `detectors`
     """
 
     languages: tuple[str, ...]
@@ -69,6 +71,7 @@ class TextPlan:
     versions: Mapping[str, str]
     own_profiles: tuple[OwnProfile, ...] = ()
     lexicon: bool = False
+    detector: str = NGRAMS
 
     @cached_property
     def sources(self) -> Sources:
@@ -137,6 +140,7 @@ class TextPlan:
             "versions": dict(sorted(self.versions.items())),
             "profiles": [profile.to_dict() for profile in self.own_profiles],
             "lexicon": self.lexicon,
+            "detector": self.detector,
         }
 
     @classmethod
@@ -159,6 +163,7 @@ class TextPlan:
             versions=dict(body["versions"]),
             own_profiles=tuple(OwnProfile.from_dict(profile) for profile in body["profiles"]),
             lexicon=bool(body["lexicon"]),
+            detector=str(body["detector"]),
         )
 
 

@@ -12,6 +12,8 @@ import pyarrow as pa
 from checks.text import encoding, mojibake, obfuscation, switching
 from checks.text.annotations import ENCODING_CLASSES, EVASION_CLASSES, Annotations
 from checks.text.decoding import Buffers, Points, as_binary, buffers, decode
+from checks.text.detectors import NGRAMS
+from checks.text.detectors.labels import relabelled
 from checks.text.language import BATCH_CHARACTERS, Sources, word_scores
 from checks.text.plan import TextPlan
 from checks.text.tokens import Tokens, tokenise
@@ -62,8 +64,9 @@ def annotate(texts: pa.Array | pa.ChunkedArray, plan: TextPlan) -> Annotations:
     invalid UTF-8
     is counted, never an error. The same message gives the same row whatever stands beside it.
     """
-    source = buffers(as_binary(texts))
-    return _joined([_annotated(batch, plan) for batch in batches(source)])
+    messages = as_binary(texts)
+    notes = _joined([_annotated(batch, plan) for batch in batches(buffers(messages))])
+    return notes if plan.detector == NGRAMS else relabelled(messages, notes, plan)
 
 
 def _annotated(batch: Read, plan: TextPlan) -> Annotations:
