@@ -126,6 +126,15 @@ def _skeleton(points, properties, first, last, lower, plain):  # type: ignore[no
 
 
 @helper
+def _rare(properties, first, last):  # type: ignore[no-untyped-def]
+    """The bits that any character of a word has."""
+    bits = np.uint32(0)
+    for k in range(first, last):
+        bits |= properties[k]
+    return bits
+
+
+@helper
 def _odd(properties, first, last):  # type: ignore[no-untyped-def]
     """How many letters that no alphabet has a word of four characters or more holds."""
     found = 0
@@ -279,6 +288,35 @@ def _leet(points, properties, i, stop, lower, vocabulary):  # type: ignore[no-un
     return 0
 
 
+@helper
+def _leet_words(points, properties, zone, i, stop, lower, vocabulary, row, shown):  # type: ignore[no-untyped-def]
+    """Count and mark the leetspeak of one message. A word is looked at when its first sign is met."""
+    any_sign = np.uint32(0)
+    for k in range(i, stop):
+        any_sign |= _LEET_LETTERS[min(points[k], np.uint32(127))]
+    if any_sign == 0:
+        return
+    inside, begin = False, np.int64(-1)
+    while i < stop:
+        bits, c = properties[i], points[i]
+        sign = c < 128 and _LEET_LETTERS[c] > 0
+        letter = c < 128 and bits & LETTER > 0
+        if not inside and (sign or letter) and zone[i] == PLAIN:
+            begin = i
+        if sign and begin >= 0:
+            length = _leet(points, properties, begin, stop, lower, vocabulary)
+            if length:
+                row[_LEET] += 1
+                shown[begin : begin + length] = _LEET + 1
+                i, inside, begin = begin + length, False, np.int64(-1)
+                continue
+            begin = np.int64(-1)
+        inside = sign or bits & (LETTER | DIGIT | MARK) > 0 or (inside and c == 39)
+        if not inside:
+            begin = np.int64(-1)
+        i += 1
+
+
 @kernel
 def _words(  # type: ignore[no-untyped-def]
     points,
@@ -325,17 +363,20 @@ def _words(  # type: ignore[no-untyped-def]
                 and contains(vocabulary, _skeleton(points, properties, first, end, lower, plain))
             ):
                 name = _WHOLE_WORD
-            elif not ascii_only[message] and scripts[t] == _LATIN and not contains(vocabulary, hashes[t]):
-                odd = _odd(properties, first, end)
-                meant = np.int64(0)
-                if odd:
-                    meant = _skeleton(points, properties, first, end, lower, plain)
-                elif script == _CYRILLIC and end - first >= 3:
-                    meant = _in_latin(points, first, end)
-                if odd >= 3 or (meant != 0 and contains(vocabulary, meant)):
-                    name = _WHOLE_WORD
-            if name < 0 and not ascii_only[message] and _half_styled(points, properties, first, end):
-                name = _STYLED
+            elif not ascii_only[message] and scripts[t] == _LATIN:
+                rare = _rare(properties, first, end)
+                odd = _odd(properties, first, end) if rare & ODD else 0
+                if odd or (script == _CYRILLIC and end - first >= 3):
+                    meant = (
+                        _skeleton(points, properties, first, end, lower, plain)
+                        if odd
+                        else _in_latin(points, first, end)
+                    )
+                    known = meant != 0 and contains(vocabulary, meant)
+                    if (odd >= 3 or known) and not contains(vocabulary, hashes[t]):
+                        name = _WHOLE_WORD
+                if name < 0 and rare & STYLED and _half_styled(points, properties, first, end):
+                    name = _STYLED
             if name < 0 and end - first >= 6 and _elongated(points, properties, first, end, lower):
                 name = _ELONGATION
             elif name < 0 and end - first == 1 and t >= spelt and t + 3 < last:
@@ -345,19 +386,6 @@ def _words(  # type: ignore[no-untyped-def]
             if name >= 0:
                 row[name] += 1
                 shown[first:upto] = name + 1
-        i, stop = offsets[message], offsets[message + 1]
-        inside, any_sign = False, False
-        for k in range(i, stop):
-            any_sign = any_sign or (points[k] < 128 and _LEET_LETTERS[points[k]] > 0)
-        while any_sign and i < stop:
-            bits = properties[i]
-            sign = points[i] < 128 and (bits & LETTER or _LEET_LETTERS[points[i]])
-            if sign and not inside and zone[i] == PLAIN:
-                length = _leet(points, properties, i, stop, lower, vocabulary)
-                if length:
-                    row[_LEET] += 1
-                    shown[i : i + length] = _LEET + 1
-                    i += length
-                    continue
-            inside = sign or bits & (LETTER | DIGIT | MARK) > 0 or (inside and points[i] == 39)
-            i += 1
+        _leet_words(
+            points, properties, zone, offsets[message], offsets[message + 1], lower, vocabulary, row, shown
+        )
