@@ -42,9 +42,10 @@ _MOST = 300  # characters of a message that are read again: enough to tell
 _PENALTY = 60  # steps: what a common pair of letters brings
 _FEWEST = 4  # pairs beyond ASCII
 # Steps of the log-likelihood ratio, in all and for every pair that changes; 25 steps are a nat.
-_IN_ALL, _PER_PAIR = 250, 30
-# Steps for every pair of letters of the new reading. Text in a language that has a profile brings 60 and more.
-_FLUENT = 50
+_IN_ALL, _PER_PAIR = 320, 30
+# Steps for every pair of letters of the new reading. Text in a language that has a profile brings 60 and more. From
+# one Latin alphabet to another the bar is higher: Icelandic, which has none, is not quite unlike broken Turkish.
+_FLUENT, _FLUENT_LATIN = 50, 63
 # As it is, text is not read again if its first pairs beyond ASCII bring as much as this.
 _GLANCE, _GOOD = 16, 45
 _USUAL = 30  # steps that a usual pair brings in some language
@@ -371,7 +372,8 @@ def _find(  # type: ignore[no-untyped-def]
                     continue
                 other, pairs = _score(again, count, here, table, base, totals, fold, keys, rows, scores)
                 gain = other - score
-                if gain <= best or pairs < _FEWEST or other < _FLUENT * (plain + pairs):
+                fluent = _FLUENT_LATIN if 2 * beside > high else _FLUENT
+                if gain <= best or pairs < _FEWEST or other < fluent * (plain + pairs):
                     continue
                 if gain >= _IN_ALL and gain >= _PER_PAIR * fresh:
                     best, best_writer = gain, writer

@@ -206,11 +206,13 @@ def _pair_is_natural(points, properties, k, meant, fold, keys):  # type: ignore[
 
 
 @kernel
-def _genitive(points, properties, k, stop):  # type: ignore[no-untyped-def]
-    """Whether "’s" stands at `k`: "there are many Ã’s"."""
-    if points[k] != 0x2019 or k + 1 >= stop or points[k + 1] | 32 != 115:
+def _letter_by_itself(points, properties, k, stop):  # type: ignore[no-untyped-def]
+    """Whether what stands at `k` speaks of a letter: "there are many Ã’s", "Ä–Ü"."""
+    if k + 1 >= stop or (k + 2 < stop and properties[k + 2] & _WORD):
         return False
-    return k + 2 >= stop or not properties[k + 2] & _WORD
+    if points[k] == 0x2019:
+        return points[k + 1] | 32 == 115
+    return points[k] == 0x2013 and properties[k + 1] & UPPER > 0
 
 
 @kernel
@@ -264,7 +266,7 @@ def _is_natural(points, properties, start, stop, i, length, meant, closing, fold
         elif this:
             if closing[points[k + 1]] == 0:
                 return False
-            if properties[k] & SPACELESS or _genitive(points, properties, k + 1, stop):
+            if properties[k] & SPACELESS or _letter_by_itself(points, properties, k + 1, stop):
                 continue
             if properties[k] & MARK and not properties[k] & SCRIPT_MASK:
                 continue
