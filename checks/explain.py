@@ -70,6 +70,7 @@ def sentences(
 
 def mojibake(
     codecs: Sequence[tuple[str, float]],
+    legacy: float,
     looked_at: int,
     confirmed: int,
     outside: int,
@@ -77,13 +78,16 @@ def mojibake(
 ) -> str:
     """A clause on suspected mojibake: its codecs with their shares, and what ftfy says of those it looked at.
 
-    `rate`: the share of all messages that ftfy confirms and its interval, None if it could look at none. "Consistent
-    with", never "caused by": several codecs may explain the same sequence.
+    `legacy`: the share that never was UTF-8. `rate`: the share of all messages that ftfy confirms and its interval,
+    None if it could look at none. "Consistent with", never "caused by": several codecs may explain the same sequence.
     """
     said = [
         f"{percent(share)} {'with' if place else 'of the mojibake is consistent with'} UTF-8 read as {name}"
         for place, (name, share) in enumerate(codecs[:_CODECS_NAMED])
     ]
+    if legacy:
+        lead = "with" if said else "of the mojibake is consistent with"
+        said.append(f"{percent(legacy)} {lead} one legacy codec’s text read with another")
     clauses = [_listed(said)] if said else []
     if looked_at:
         verdict = f"ftfy confirms {confirmed:,} of {looked_at:,} looked at"

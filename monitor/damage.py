@@ -33,7 +33,8 @@ def explain(profile: Profile, plan: Plan, column: str, kept: Sequence[Sample]) -
     flagged = int(profile.take(plan, column, "encoding_messages")[ENCODING_CLASSES.index("mojibake")])
     if not flagged:
         return None
-    damage = Damage(column, flagged / messages, _codecs(profile, plan, column, flagged))
+    legacy = 1 - int(profile.take(plan, column, "codec").sum()) / flagged
+    damage = Damage(column, flagged / messages, _codecs(profile, plan, column, flagged), legacy)
     looked = [sample for sample in kept if sample.text is not None]
     return _confirmed(damage, looked) if looked else damage
 
@@ -79,6 +80,7 @@ def _confirmed(damage: Damage, kept: Sequence[Sample]) -> Damage:
         damage.column,
         damage.suspected,
         damage.codecs,
+        damage.legacy,
         looked_at=found.looked_at,
         confirmed=found.confirmed,
         outside=found.outside,

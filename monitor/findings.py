@@ -275,7 +275,7 @@ def _told(damage: Damage | None) -> str:
     if damage.rate is not None and damage.low is not None and damage.high is not None:
         rate = damage.rate, damage.low, damage.high
     codecs = [(codec.name, codec.share) for codec in damage.codecs]
-    return explain.mojibake(codecs, damage.looked_at, damage.confirmed, damage.outside, rate)
+    return explain.mojibake(codecs, damage.legacy, damage.looked_at, damage.confirmed, damage.outside, rate)
 
 
 def _raw(text: str) -> bytes:

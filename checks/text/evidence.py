@@ -71,7 +71,10 @@ def _hits(batch: Read, plan: TextPlan, label: str) -> npt.NDArray[np.int64]:
         tags = plan.column_to_language[tagged(batch, plan.choice, plan.sources).token]
         wanted = [plan.languages.index(code) for code in label.split("+")]
         return np.asarray(np.min([_per_message(tags == code, batch) for code in wanted], axis=0), np.int64)
-    return _per_message(np.isin(tokens.hash, _words(label)), batch)
+    words = _words(label)
+    if not len(words):
+        return np.array([_text(batch, k).count(label.lower()) for k in range(len(points))], np.int64)
+    return _per_message(_said(batch, words), batch)
 
 
 def _per_message(marked: npt.NDArray[np.bool_], batch: Read) -> npt.NDArray[np.int64]:
@@ -84,7 +87,45 @@ def _read(text: bytes) -> Read:
 
 
 def _words(term: str) -> npt.NDArray[np.int64]:
-    return _read(term.encode("utf-8", "surrogatepass")).tokens.hash
+    """The hashes of the words of a term; none for a hashtag or an emoji, which are looked for as they are."""
+    read_term = _read(term.encode("utf-8", "surrogatepass"))
+    return read_term.tokens.hash if _is_said(term) else read_term.tokens.hash[:0]
+
+
+def _is_said(term: str) -> bool:
+    return term[:1].isalnum()
+
+
+def _said(batch: Read, words: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Where the words of a term follow each other, at the first of them."""
+    tokens = batch.tokens
+    count = len(tokens.hash)
+    message = np.repeat(np.arange(len(batch.points)), np.diff(tokens.offsets))
+    found = np.zeros(count, np.bool_)
+    starts = np.flatnonzero(tokens.hash == words[0])
+    starts = starts[starts + len(words) <= count]
+    for step in range(1, len(words)):
+        follows = tokens.hash[starts + step] == words[step]
+        starts = starts[follows & (message[starts + step] == message[starts])]
+    found[starts] = True
+    return found
+
+
+def _term_hit(message: Read, term: str) -> tuple[int, int] | None:
+    words, tokens = _words(term), message.tokens
+    if len(words):
+        at = np.flatnonzero(_said(message, words))
+        return (int(tokens.start[at[0]]), int(tokens.end[at[0] + len(words) - 1])) if len(at) else None
+    place = _text(message, 0).find(term.lower()) if term else -1
+    return (place, place + len(term)) if place >= 0 else None
+
+
+def _text(batch: Read, k: int) -> str:
+    """Message k in lower case, character by character."""
+    first, last = batch.points.offsets[k], batch.points.offsets[k + 1]
+    return "".join(
+        low if len(low := chr(c).lower()) == 1 else chr(c) for c in batch.points.points[first:last]
+    )
 
 
 def _shown(message: Read, hit: tuple[int, int], width: int, *, letters: bool = False) -> str:
@@ -120,8 +161,7 @@ def _hit(message: Read, plan: TextPlan, label: str) -> tuple[int, int] | None:
         return _first_run(marks == wanted + 1) if counts[0, wanted] else None
     if set(label.split("+")) <= set(plan.languages):
         return _language_hit(message, plan, label.split("+"))
-    at = np.flatnonzero(np.isin(tokens.hash, _words(label)))
-    return (int(tokens.start[at[0]]), int(tokens.end[at[0]])) if len(at) else None
+    return _term_hit(message, label)
 
 
 def _language_hit(message: Read, plan: TextPlan, wanted: list[str]) -> tuple[int, int] | None:

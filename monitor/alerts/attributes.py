@@ -69,7 +69,8 @@ class Sequence:
 class Damage:
     """What is known of the mojibake of a text column since the change began.
 
-    `suspected` is the share of all messages that the screen flagged. The rest is ftfy's second opinion on the kept
+    `suspected` is the share of all messages that the screen flagged; `legacy` the share of these that never was
+    UTF-8, but one legacy codec's text read with another. The rest is ftfy's second opinion on the kept
     records; `rate`, `low`, `high` (the share of all messages that it confirms, and the 95 % interval) are None where
     no text is kept to look at. `outside`: looked at, but of a codec that ftfy cannot confirm.
     """
@@ -77,6 +78,7 @@ class Damage:
     column: str
     suspected: float
     codecs: tuple[Codec, ...] = ()
+    legacy: float = 0.0
     looked_at: int = 0
     confirmed: int = 0
     outside: int = 0

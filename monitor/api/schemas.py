@@ -212,6 +212,9 @@ class Damage(Schema):
     column: str
     suspected: Real = Field(description="share of all messages, counted")
     codecs: list[Codec] = Field(description="what it is consistent with, the most common first")
+    legacy: Real = Field(
+        description="share of the suspected that is one legacy codec's text read with another"
+    )
     looked_at: int = Field(description="suspected records that ftfy looked at")
     confirmed: int
     outside: int = Field(description="looked at, but of a codec that ftfy cannot confirm")

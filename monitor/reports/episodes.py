@@ -58,11 +58,14 @@ class ExampleView:
 
 @dataclass(frozen=True, slots=True)
 class DamageView:
-    """Mojibake in words. `sequences`: the characters, their code points, and in how many records they stand."""
+    """Mojibake in words. `legacy` is "" if all was UTF-8; `sequences`: the characters, their code points, and in how
+    many records they stand.
+    """
 
     suspected: str
     confirmed: str
     codecs: tuple[tuple[str, str], ...]
+    legacy: str
     sequences: tuple[tuple[str, str, str], ...]
 
 
@@ -239,6 +242,7 @@ def _damage(damage: Damage) -> DamageView:
         suspected=f"{number(damage.suspected, 'share')} of messages; every message was screened",
         confirmed=_confirmed(damage),
         codecs=tuple((codec.name, number(codec.share, "share")) for codec in damage.codecs),
+        legacy=number(damage.legacy, "share") if damage.legacy else "",
         sequences=tuple(
             (
                 "".join(chr(int(point[2:], 16)) for point in one.points.split()),

@@ -226,20 +226,29 @@ def test_nothing_found_cannot_be_explained(baseline: Baseline) -> None:
 
 def test_mojibake_is_told_by_its_codecs_and_what_ftfy_confirms() -> None:
     rate = (0.0301, 0.0284, 0.0322)
-    assert mojibake([("cp1252", 0.94), ("cp1250", 0.04), ("cp437", 0.02)], 100, 97, 2, rate) == (
+    assert mojibake([("cp1252", 0.94), ("cp1250", 0.04), ("cp437", 0.02)], 0.0, 100, 97, 2, rate) == (
         "94 % of the mojibake is consistent with UTF-8 read as cp1252 and 4.0 % with UTF-8 read as cp1250; "
         "ftfy confirms 97 of 100 looked at (2 are outside what it can confirm), "
         "and so 3.0 % of all messages (2.8 % to 3.2 %)"
     )
-    assert mojibake([("koi8-r", 1.0)], 1, 0, 1, None) == (
+    assert mojibake([("koi8-r", 1.0)], 0.0, 1, 0, 1, None) == (
         "100 % of the mojibake is consistent with UTF-8 read as koi8-r; "
         "ftfy confirms 0 of 1 looked at (1 is outside what it can confirm)"
     )
 
 
+def test_what_never_was_utf8_is_told_apart() -> None:
+    assert mojibake([("cp1252", 0.9)], 0.1, 0, 0, 0, None).startswith(
+        "90 % of the mojibake is consistent with UTF-8 read as cp1252 and 10 % with one legacy codec’s text read with"
+    )
+    assert mojibake([], 1.0, 0, 0, 0, None).startswith(
+        "100 % of the mojibake is consistent with one legacy codec’s"
+    )
+
+
 def test_mojibake_that_nobody_could_look_at_says_so() -> None:
-    assert mojibake([], 0, 0, 0, None) == "no text is kept, so ftfy has confirmed none"
-    assert "none of it is among the kept records" in mojibake([], 0, 0, 0, (0.0, 0.0, 0.1))
+    assert mojibake([], 0.0, 0, 0, 0, None) == "no text is kept, so ftfy has confirmed none"
+    assert "none of it is among the kept records" in mojibake([], 0.0, 0, 0, 0, (0.0, 0.0, 0.1))
 
 
 def test_what_is_told_of_the_lead_follows_it(learnt: tuple[Plan, Profile, Baseline]) -> None:

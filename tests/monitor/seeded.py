@@ -266,7 +266,7 @@ def _episodes(conn: Any, model: int) -> tuple[int, int, int]:
         ),
         hard=("column 'country<script>alert(4)</script>' holds words that were never seen",),
         damage=Damage(
-            *("text", 0.031, (Codec("cp1252", 0.94), Codec("cp1250", 0.04)), 100, 97, 2, 500, 1),
+            *("text", 0.031, (Codec("cp1252", 0.94), Codec("cp1250", 0.04)), 0.02, 100, 97, 2, 500, 1),
             *(0.0301, 0.0284, 0.0322),
             sequences=(Sequence("U+00C3 U+00A9", 61), Sequence("U+00C3 U+0083", 4)),
         ),

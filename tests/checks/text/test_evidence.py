@@ -88,6 +88,26 @@ def test_a_term_is_found_as_a_word_in_any_case() -> None:
     assert excerpt(b"glimzos", plan(), "glimzo") is None
 
 
+def test_a_term_may_be_a_phrase_a_hashtag_or_an_emoji() -> None:
+    assert (
+        excerpt(b"a wallet, a Glimzo  WALLET now", plan(), "glimzo wallet", width=18) == "… Glimzo  WALLET …"
+    )
+    assert excerpt(b"a wallet, no glimzo", plan(), "glimzo wallet") is None
+    assert excerpt("İ want #Glimzo now".encode(), plan(), "#glimzo") == "İ want #Glimzo now"
+    assert excerpt("so good 🦆🦆".encode(), plan(), "🦆") == "so good 🦆🦆"
+    assert excerpt(b"glimzo", plan(), "#glimzo") is None
+    texts = [
+        b"#glimzo",
+        "#Glimzo #glimzo 🦆".encode(),
+        b"the glimzo wallet and Glimzo Wallet",
+        b"glimzo",
+        b"wallet",
+    ]
+    assert best(texts, plan(), "#glimzo", 5) == [1, 0]
+    assert best(texts, plan(), "🦆", 5) == [1]
+    assert best(texts, plan(), "glimzo wallet", 5) == [2]
+
+
 @pytest.mark.parametrize("width", [20, 40, 120])
 def test_width_holds_however_much_is_revealed(width: int) -> None:
     raw = ("x\u200b" * 100).encode()

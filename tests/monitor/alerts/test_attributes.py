@@ -12,7 +12,7 @@ from tests.monitor.alerting import MOJIBAKE, SLANG
 
 def test_attributes_come_back_from_json() -> None:
     damage = Damage(
-        "text", 0.03, (Codec("cp1252", 0.9),), 10, 9, rate=0.027, sequences=(Sequence("U+00C3", 9),)
+        "text", 0.03, (Codec("cp1252", 0.9),), 0.1, 10, 9, rate=0.027, sequences=(Sequence("U+00C3", 9),)
     )
     full = replace(MOJIBAKE, hard=("column `score` is missing",), damage=damage)
     assert Attributes.decode(full.encode()) == full

@@ -55,7 +55,7 @@ def test_the_data_says_the_same_and_is_json() -> None:
 
 def test_the_repair_stands_under_its_example_and_the_damage_in_the_data() -> None:
     mended = Example("m-1", "mojibake", "ein gro\u00c3\u0178er Fehler", "ein gro\u00dfer\u200b Fehler")
-    damage = Damage("text", 0.031, (Codec("cp1252", 0.94),), 100, 97)
+    damage = Damage("text", 0.031, (Codec("cp1252", 0.94),), 0.06, 100, 97)
     damaged = replace(SUBJECT, examples=(mended,), attributes=replace(MOJIBAKE, damage=damage))
     notification = compose("opened", CONTEXT, damaged)
     assert "\n    ftfy would read: ein gro\u00dfer⟦U+200B⟧ Fehler\n" in notification.text

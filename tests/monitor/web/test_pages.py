@@ -39,6 +39,7 @@ def test_an_alert_says_everything(client: Client, keys: Seeded) -> None:
         "3.1\N{NO-BREAK SPACE}% of messages; every message was screened",
         "ftfy would repair 97 of the 100 suspected records it looked at, 2 more are of codecs that it cannot confirm",
         "and 1 of 500 others",
+        "one legacy codec’s text read with another",
         "U+00C3 U+00A9",
         "in 61 of 100 records",
         "ftfy would read",
