@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from checks.text.evidence import excerpt
     from checks.text.inspection import Inspection, inspect
     from checks.text.learning import learn
+    from checks.text.newcomers import Newcomer, newcomers
     from checks.text.own_profiles import OwnProfile, learn_profile
     from checks.text.plan import TextPlan
     from checks.text.reading import annotate
@@ -29,6 +30,7 @@ __all__ = [
     "Annotations",
     "Campaign",
     "Inspection",
+    "Newcomer",
     "OwnProfile",
     "Term",
     "TextPlan",
@@ -38,6 +40,7 @@ __all__ = [
     "inspect",
     "learn",
     "learn_profile",
+    "newcomers",
     "novel_terms",
     "reveal",
     "warm_up",
@@ -50,6 +53,7 @@ _HOMES = {
     "Annotations": "annotations",
     "Campaign": "campaign",
     "Inspection": "inspection",
+    "Newcomer": "newcomers",
     "Term": "terms",
     "TextPlan": "plan",
     "annotate": "reading",
@@ -59,6 +63,7 @@ _HOMES = {
     "OwnProfile": "own_profiles",
     "learn": "learning",
     "learn_profile": "own_profiles",
+    "newcomers": "newcomers",
     "novel_terms": "terms",
     "reveal": "display",
     "warm_up": "warmth",

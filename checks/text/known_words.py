@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from checks.text.decoding import as_binary, buffers, decode
+from checks.text.function_words import function_words
 from checks.text.kernels import frozen
 from checks.text.profiles import STEPS, WIDTH, Profiles
 from checks.text.tokens import tokenise
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 WORD_FLOOR = 1e-7  # added to every share: a word that is not on a list is no proof against the language
 WORD_WEIGHT = 1.5  # against 1.0 of each of the word's triples
 VOCABULARY = 300_000  # words that what a list leaves out is spread over: as many as the largest lists hold
+FUNCTION_WORD = 4.5  # nats for a word on a list of function words: a hundred times as common as elsewhere
+COMMON, OFTEN = 1 / 200, 5  # share of an own profile's words, and times, from which on a word counts as one
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ NOTHING = WordList(np.zeros(0, np.int64), np.zeros(0), 1.0)
 def known_words(table: Profiles, own: Sequence[OwnProfile], lexicon: Sequence[str]) -> KnownWords:
     """The common words of the languages of `lexicon`, and those of own profiles beside them.
 
-    Without `lexicon` nothing: a word that one side knows and the other cannot know proves nothing. What a list leaves
+    Without `lexicon` the function words only: more would be known of some languages than of others. What a list leaves
     out is spread evenly, so that a short list is no hindrance: all is left out of a language that there is no list
     for, and of Latin script of no language in particular. Raises LexiconMissing where `lexicon` names any language and
     wordfreq is not installed.
@@ -74,6 +77,8 @@ def known_words(table: Profiles, own: Sequence[OwnProfile], lexicon: Sequence[st
         lists[table.generic_latin] = NOTHING
         for profile in own:
             lists[table.languages.index(profile.name)] = own_list(profile)
+    else:
+        return _function_words(table, own)
     unlisted = np.zeros(WIDTH, np.int16)
     columns, hashes, scores = [np.zeros(0, np.uint8)], [np.zeros(0, np.int64)], [np.zeros(0, np.int16)]
     for column, found in lists.items():
@@ -83,6 +88,21 @@ def known_words(table: Profiles, own: Sequence[OwnProfile], lexicon: Sequence[st
         hashes.append(found.hashes)
         scores.append(_score(found.shares + even) - unlisted[column])
     return _packed(unlisted, np.concatenate(columns), np.concatenate(hashes), np.concatenate(scores))
+
+
+def _function_words(table: Profiles, own: Sequence[OwnProfile]) -> KnownWords:
+    """Function words of the languages that share a script; of an own profile the words that are as common."""
+    lists = {table.languages.index(language): list(words) for language, words in function_words().items()}
+    for profile in own:
+        least = max(COMMON * profile.totals[3], OFTEN)
+        lists[table.languages.index(profile.name)] = [w for w, n in profile.words.items() if n >= least]
+    words = sorted({word for listed in lists.values() for word in listed})
+    hashes, at = hashes_of(words)
+    hash_of = {words[k]: value for k, value in zip(at.tolist(), hashes.tolist(), strict=True)}
+    pairs = sorted({(c, hash_of[word]) for c, listed in lists.items() for word in listed if word in hash_of})
+    columns, known = np.array(pairs, np.int64).T
+    scores = np.full(len(pairs), round(FUNCTION_WORD * STEPS), np.int16)
+    return _packed(np.zeros(WIDTH, np.int16), columns, known, scores)
 
 
 def own_list(profile: OwnProfile) -> WordList:

@@ -22,6 +22,7 @@ from checks.text.kernels import kernel
 from checks.text.known_words import KnownWords, known_words
 from checks.text.own_profiles import OwnProfile
 from checks.text.profiles import WIDTH, WORD_LETTERS, Profiles, profiles, with_own
+from checks.text.residual import Residual, with_residual
 from checks.text.tokens import Tokens
 
 MESSAGE_WORDS = 16_384  # words of a message that are looked at; later ones carry no language
@@ -38,22 +39,26 @@ class Sources:
 
     own      the user's own profiles, in the order of their names
     lexicon  the languages, sorted, whose common words count; none where no lexicon is asked for
+    residual  the language of what fits no profile, if one is known
     """
 
     own: tuple[OwnProfile, ...] = ()
     lexicon: tuple[str, ...] = ()
+    residual: Residual | None = None
 
 
-def sources(own: Sequence[OwnProfile] = (), lexicon: Sequence[str] = ()) -> Sources:
+def sources(
+    own: Sequence[OwnProfile] = (), lexicon: Sequence[str] = (), residual: Residual | None = None
+) -> Sources:
     """The sources in canonical order. `lexicon`: any languages of a plan; those that no list can be of are left out."""
     listed = set(lexicon) & set(profiles().languages)
-    return Sources(tuple(sorted(own, key=lambda profile: profile.name)), tuple(sorted(listed)))
+    return Sources(tuple(sorted(own, key=lambda profile: profile.name)), tuple(sorted(listed)), residual)
 
 
 @lru_cache(TABLES)
 def word_scores(among: Sources) -> WordScores:
     """The table of some sources, shared by all who read by the same. Raises LexiconMissing where it is asked for."""
-    table = with_own(among.own)
+    table = with_residual(with_own(among.own), among.residual)
     return WordScores(table, known_words(table, among.own, among.lexicon))
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from itertools import combinations
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,12 @@ from checks.text.decoding import as_binary, buffers
 from checks.text.detectors import NGRAMS
 from checks.text.detectors.labels import version_of
 from checks.text.kernels import frozen
-from checks.text.language import Sources, sources, word_scores
+from checks.text.language import sources
 from checks.text.own_profiles import OwnProfile
 from checks.text.plan import UND, UND_LATIN, TextPlan, detector_versions
-from checks.text.profiles import WIDTH, Profiles, check_own, profiles
-from checks.text.reading import Read, batches, tagged
-from checks.text.switching import STRANGERS, UND_COLUMN, Choice, choice
+from checks.text.prior import flat, heard, learn_prior
+from checks.text.profiles import check_own, profiles
+from checks.text.reading import Read, batches
 from checks.text.vocabulary import (
     Frequencies,
     document_frequencies,
@@ -29,15 +29,7 @@ from checks.text.vocabulary import (
     spot_frequencies,
 )
 
-PRIOR_WEIGHT = (
-    6.0  # of log(share of words) against a message's summed score, whose n-grams overlap and so overstate
-)
-LEAST_SHARE = 0.003  # of a language that was never seen: a long enough message still overcomes it
-UNKNOWN_LATIN = -16.0  # nats against und-Latn where nothing was learnt
-ROUNDS = 6
 PRIOR_TEXTS = 20_000  # texts that the prior is learnt from
-LEAST_EVIDENCE = 0.5  # nats that a pair must show which is mixed all the time
-FIRST_EVIDENCE = 8.0  # nats that any pair must show in the first round
 
 
 def learn(
@@ -70,24 +62,17 @@ def learn(
     named = (*chosen, UND, UND_LATIN)
     labelled_by = version_of(detector, named)
     words_by = sources(own_profiles, chosen if lexicon else ())
-    table = word_scores(words_by).table
     read = list(batches(buffers(as_binary(texts))))
     total = sum(int((np.diff(batch.points.offsets) > 0).sum()) for batch in read)
     found = merge_frequencies([document_frequencies(batch.tokens) for batch in read])
     phrases = merge_phrases([_phrases(batch) for batch in read], total)
-    log_prior = tuple(UNKNOWN_LATIN if language == UND_LATIN else 0.0 for language in named)
-    evidence: dict[str, float] = {}
-    otherwise = FIRST_EVIDENCE
     kept = _thinned(read, seed)
-    for _ in range(ROUNDS if total else 0):
-        among = choice(named, log_prior, evidence, otherwise, table.languages, table.script_of)
-        spoken, pairs = _decoded(read, kept, among, words_by)
-        log_prior = _log_prior(spoken, named, table)
-        evidence, otherwise = _evidence(pairs, named, table), STRANGERS
-    return TextPlan(
+    certain = frozenset(named) if languages is not None else frozenset(names)
+    prior = learn_prior(read, kept, named, words_by, certain=certain)
+    made = TextPlan(
         named,
-        log_prior,
-        evidence,
+        prior.log_prior,
+        prior.evidence,
         found.words,
         frozen(found.documents.astype(np.int32)),
         found.witnesses(),
@@ -97,8 +82,21 @@ def learn(
         {**detector_versions(with_lexicon=lexicon), **labelled_by},
         words_by.own,
         lexicon,
+        prior.words_by.residual,
         detector=detector,
     )
+    return replace(made, **_heard(read, kept, made))
+
+
+def _heard(read: list[Read], kept: list[npt.NDArray[np.bool_]], plan: TextPlan) -> dict[str, Any]:
+    """`flat_counts` and `flat_total` of the texts that the prior is learnt from."""
+    if not read:
+        return {}
+    prior = flat(plan.flat_languages, plan.flat_sources)
+    speaks, told = heard(read, prior)
+    told &= np.concatenate(kept)
+    counts = {code: int(speaks[told, prior.columns[code]].sum()) for code in prior.languages}
+    return {"flat_counts": {code: n for code, n in counts.items() if n}, "flat_total": int(told.sum())}
 
 
 def _phrases(batch: Read) -> Frequencies:
@@ -141,53 +139,3 @@ def _thinned(read: list[Read], seed: int) -> list[npt.NDArray[np.bool_]]:
     if len(distinct) <= PRIOR_TEXTS:
         return [np.ones(len(rank), np.bool_) for rank in ranks]
     return [rank < distinct[PRIOR_TEXTS] for rank in ranks]
-
-
-def _decoded(
-    read: list[Read], kept: list[npt.NDArray[np.bool_]], among: Choice, words_by: Sources
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Words per column, int64[64]; messages per first and second column, int64[64, 64], pure ones included."""
-    words = np.zeros(WIDTH, np.int64)
-    pairs = np.zeros(WIDTH * WIDTH, np.int64)
-    for batch, keep in zip(read, kept, strict=True):
-        tags = tagged(batch, among, words_by)
-        counted = (tags.token >= 0) & np.repeat(keep, np.diff(batch.tokens.offsets))
-        words += np.bincount(tags.token[counted], minlength=WIDTH)
-        spoken = keep & (tags.counts[:, 0] >= 2)
-        first = tags.language[spoken].astype(np.int64)
-        second = np.where(tags.second[spoken] < 0, first, tags.second[spoken])
-        pairs += np.bincount(first * WIDTH + second, minlength=WIDTH * WIDTH)
-    return words, pairs.reshape(WIDTH, WIDTH)
-
-
-def _columns(table: Profiles) -> dict[str, int]:
-    named = {language: column for column, language in enumerate(table.languages)}
-    return {**named, UND: UND_COLUMN, UND_LATIN: table.generic_latin}
-
-
-def _log_prior(words: npt.NDArray[np.int64], named: tuple[str, ...], table: Profiles) -> tuple[float, ...]:
-    columns = _columns(table)
-    counts = np.array([words[columns[language]] for language in named], np.float64)
-    shares = (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
-    # Rounded to what the decoder resolves, so that the plan is the same on every machine.
-    return tuple(round(float(PRIOR_WEIGHT * np.log(max(share, LEAST_SHARE))), 3) for share in shares)
-
-
-def _evidence(pairs: npt.NDArray[np.int64], named: tuple[str, ...], table: Profiles) -> dict[str, float]:
-    """Where one message in three mixes two languages, a word may do; where hardly any does, it is chance.
-
-    Five nats per unit of the log-odds of mixing among the messages of either language; the pseudo-count
-    stands for a stream of which little is known.
-    """
-    columns = _columns(table)
-    needed: dict[str, float] = {}
-    messages = pairs.sum(axis=1)
-    for one, two in combinations(sorted(set(named) - {UND}), 2):
-        a, b = columns[one], columns[two]
-        mixed = int(pairs[a, b] + pairs[b, a])
-        if mixed:
-            rest = int(messages[a] + messages[b]) - mixed
-            value = -5.0 * math.log((mixed + 0.25) / (rest + 48.0)) - 5.0
-            if value < STRANGERS:
-                needed[f"{one}+{two}"] = round(max(value, LEAST_EVIDENCE), 3)
-    return needed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ from checks.text.kernels import frozen
 from checks.text.language import Sources, sources, word_scores
 from checks.text.own_profiles import OwnProfile
 from checks.text.profiles import WIDTH, profiles
+from checks.text.residual import Residual
 from checks.text.vocabulary import hash_table
 
 UND = "und"
@@ -57,6 +58,8 @@ class TextPlan:
     own_profiles  the user's own language profiles, in the order of their names
     lexicon     whether the common words of the languages count
     detector    what the language of a whole message is from: "ngrams", or a name of `detectors`
+    residual    how "und-Latn" looks, where the learning texts hold a language of no profile
+    flat_counts learning texts per language, and flat_total all, read with no language likelier than another
     """
 
     languages: tuple[str, ...]
@@ -71,12 +74,25 @@ class TextPlan:
     versions: Mapping[str, str]
     own_profiles: tuple[OwnProfile, ...] = ()
     lexicon: bool = False
+    residual: Residual | None = None
+    flat_counts: Mapping[str, int] = field(default_factory=dict)
+    flat_total: int = 0
     detector: str = NGRAMS
 
     @cached_property
     def sources(self) -> Sources:
         """What its words are scored by."""
-        return sources(self.own_profiles, self.languages if self.lexicon else ())
+        return sources(self.own_profiles, self.languages if self.lexicon else (), self.residual)
+
+    @property
+    def flat_languages(self) -> tuple[str, ...]:
+        """All languages that can be told apart, declared or not."""
+        return (*profiles().languages, *(profile.name for profile in self.own_profiles), UND, UND_LATIN)
+
+    @property
+    def flat_sources(self) -> Sources:
+        """What words are scored by where no language is likelier than another."""
+        return sources(self.own_profiles, residual=self.residual)
 
     @cached_property
     def known_words(self) -> npt.NDArray[np.int64]:
@@ -141,6 +157,9 @@ class TextPlan:
             "profiles": [profile.to_dict() for profile in self.own_profiles],
             "lexicon": self.lexicon,
             "detector": self.detector,
+            "residual": self.residual.to_dict() if self.residual else None,
+            "flat_counts": dict(sorted(self.flat_counts.items())),
+            "flat_total": self.flat_total,
         }
 
     @classmethod
@@ -164,6 +183,9 @@ class TextPlan:
             own_profiles=tuple(OwnProfile.from_dict(profile) for profile in body["profiles"]),
             lexicon=bool(body["lexicon"]),
             detector=str(body["detector"]),
+            residual=Residual.from_dict(body["residual"]) if body["residual"] else None,
+            flat_counts={code: int(count) for code, count in body["flat_counts"].items()},
+            flat_total=int(body["flat_total"]),
         )
 
 

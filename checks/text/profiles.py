@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from checks.text.own_profiles import OwnProfile
 
 WIDTH = 64  # columns of a row: one cache line of bytes; a language each, then generic Latin; the last is und's, empty
-FLOOR = 5e-5  # added to every share: an n-gram that a language never showed is no proof against it
+FLOOR = 4e-5  # added to every share: an n-gram that a language never showed is no proof against it
+LEAST_SHARE = (
+    1e-4  # nine profiles go ten times deeper than the rest: what only they list would speak for them
+)
 STEPS = 25.0  # quantisation: one nat of score is 25 steps; the largest weighted score, 9.9, still fits a byte
 ORDERS = 3  # letters, pairs and triples
 ORDER_WEIGHTS = (0.3, 0.7, 1.0)
@@ -99,10 +102,12 @@ def profiles() -> Profiles:
     for column, language in enumerate(languages):
         table, totals = counts[language]
         for gram, count in table.items():
-            shares[index[gram], column] = count / totals[len(gram) - 1]
+            share = count / totals[len(gram) - 1]
+            if len(gram) == 1 or share >= LEAST_SHARE:
+                shares[index[gram], column] = share
     latin = [column for column in range(len(languages)) if script_of[SCRIPTS.index("Latin"), column]]
     shares[:, len(languages)] = shares[:, latin].mean(axis=1)
-    keys, rows = _hashed(grams)
+    keys, rows = hashed(grams)
     return Profiles(
         metadata.version("langdetect"),
         languages,
@@ -154,7 +159,7 @@ def with_own(own: Sequence[OwnProfile]) -> Profiles:
         kinds, totals = np.array(profile.kinds)[orders], np.array(profile.totals)[orders]
         share = (np.maximum(counts - discount, 0) + discount * kinds * background) / np.maximum(totals, 1)
         scores[:, column] = _scores(share[:, None], grams)[:, 0]
-    keys, rows = _hashed(grams)
+    keys, rows = hashed(grams)
     return replace(
         table,
         languages=languages,
@@ -246,7 +251,7 @@ def _fold() -> npt.NDArray[np.uint32]:
     return fold
 
 
-def _hashed(grams: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+def hashed(grams: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
     size = 1 << (2 * len(grams) - 1).bit_length()
     keys, rows = [0] * size, [0] * size
     for row, gram in enumerate(grams):
