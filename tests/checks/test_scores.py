@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from checks.baseline import fit_with_null, score
+from checks.baseline import Baseline, fit_with_null, score
 from checks.scores import ERROR, INSUFFICIENT, LEARNING, MAX_STEP, NOTABLE, OK, tempering
-from checks.seasons import Blocks
+from checks.seasons import DAY_US, Blocks
 from checks.series import Observations
-from tests.checks.made_up import HOURLY, Made, ordinary
+from tests.checks.made_up import DAILY, HOURLY, Made, ordinary
 
 WEEK = 168
 VOLUME, MOJIBAKE, TOXIC, AGE, AGE_SHAPE = range(5)
@@ -136,3 +136,47 @@ def test_evidence_counts_less_where_windows_resemble_the_last() -> None:
     assert temper[0] == pytest.approx(1.0, abs=0.15)
     assert (temper[1] < 0.3).all()
     assert left_out.shape == (4, 2, 4)
+
+
+def test_wild_days_are_less_surprising_where_the_reference_had_wild_days() -> None:
+    def far(wild: float) -> tuple[float, float]:
+        """The z of a day six spreads away, and the degrees of freedom of the series."""
+        made = Made(12 * 7 + 1, DAY_US, seed=3)
+        level = 10 + made.draw.standard_t(wild, made.windows) / np.sqrt(
+            wild / (wild - 2) if wild < 100 else 1
+        )
+        level[-1] = 10 + 4.5
+        made.mean("age", np.full(made.windows, 10_000.0), level)
+        obs = made.done()
+        baseline = fit_with_null(obs.rows(slice(0, -1)), DAILY).baseline
+        return float(score(baseline, obs.rows(slice(-1, None))).z[0, 0]), float(baseline.null.freedom[0])
+
+    calm, calm_freedom = far(1_000.0)
+    stormy, stormy_freedom = far(3.0)
+    assert calm_freedom > 30
+    assert stormy_freedom <= 10
+    assert stormy < calm - 0.5
+
+
+def test_series_are_scored_together_as_they_are_alone() -> None:
+    made = Made(9 * WEEK, seed=6)
+    n = np.full(made.windows, 300.0)
+    made.distribution("few", n, np.full(4, 0.25))
+    made.distribution("many", n, np.random.default_rng(0).dirichlet(np.ones(30)))
+    obs = made.done()
+    together = score(_fitted(obs), obs.rows(slice(8 * WEEK, None)))
+    for s in range(2):
+        alone = Observations(
+            obs.series[s : s + 1],
+            obs.start_us,
+            obs.n[:, s : s + 1],
+            obs.x[:, s : s + 1],
+            obs.xx[:, s : s + 1],
+            {0: obs.bins[s]},
+        )
+        z = score(_fitted(alone), alone.rows(slice(8 * WEEK, None))).z[:, 0]
+        np.testing.assert_allclose(together.z[:, s], z, atol=1e-9)
+
+
+def _fitted(obs: Observations) -> Baseline:
+    return fit_with_null(obs.rows(slice(0, 8 * WEEK)), HOURLY).baseline
