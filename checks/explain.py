@@ -94,9 +94,7 @@ def mojibake(
         if outside:
             verdict += f" ({outside:,} {'is' if outside == 1 else 'are'} outside what it can confirm)"
         if rate is not None:
-            verdict += (
-                f", and so {percent(rate[0])} of all messages ({percent(rate[1])} to {percent(rate[2])})"
-            )
+            verdict += f", and so {percent(rate[0])} of all messages since it began ({percent(rate[1])} to {percent(rate[2])})"
         clauses.append(verdict)
     elif rate is not None:
         clauses.append("none of it is among the kept records, so ftfy has confirmed none")

@@ -266,6 +266,8 @@ def _confirmed(damage: Damage) -> str:
 
 
 def _example(row: alerts.EvidenceRow) -> ExampleView:
+    # In mojibake every other letter is of another script, and that says nothing.
+    strangers = foreign(row.excerpt) if row.repair is None else ()
     return ExampleView(
-        row.label, row.excerpt, row.repair, row.event_id, moment(row.window_start_us), foreign(row.excerpt)
+        row.label, row.excerpt, row.repair, row.event_id, moment(row.window_start_us), strangers
     )

@@ -229,7 +229,7 @@ def test_mojibake_is_told_by_its_codecs_and_what_ftfy_confirms() -> None:
     assert mojibake([("cp1252", 0.94), ("cp1250", 0.04), ("cp437", 0.02)], 0.0, 100, 97, 2, rate) == (
         "94 % of the mojibake is consistent with UTF-8 read as cp1252 and 4.0 % with UTF-8 read as cp1250; "
         "ftfy confirms 97 of 100 looked at (2 are outside what it can confirm), "
-        "and so 3.0 % of all messages (2.8 % to 3.2 %)"
+        "and so 3.0 % of all messages since it began (2.8 % to 3.2 %)"
     )
     assert mojibake([("koi8-r", 1.0)], 0.0, 1, 0, 1, None) == (
         "100 % of the mojibake is consistent with UTF-8 read as koi8-r; "
