@@ -1,10 +1,10 @@
-"""The language of whole messages, beside langdetect."""
+"""The language of whole messages, beside langdetect and lingua."""
 
 from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,11 +13,8 @@ from tests.bench.text.common import Figure, merged, read_rows, to_array
 
 
 def figures(data: Path, sample: int) -> Iterator[Figure]:
-    from langdetect import DetectorFactory, detect
-    from langdetect.lang_detect_exception import LangDetectException
-
     plan = text.learn(to_array([]))
-    DetectorFactory.seed = 0
+    peers = dict(_peers())
     for name in ("mono_lingua_short.jsonl", "mono_eld_tweets.jsonl"):
         rows = list(read_rows(data / "codeswitch" / name))
         for kind in sorted({row["kind"] for row in rows}):
@@ -28,13 +25,53 @@ def figures(data: Path, sample: int) -> Iterator[Figure]:
                 for language, row in zip(found.language, chosen, strict=True)
             ]
             picked = random.Random(2).sample(range(len(chosen)), min(sample, len(chosen)))
-            theirs = 0
-            for index in picked:
-                with suppress(LangDetectException):
-                    theirs += merged(detect(chosen[index]["text"])) == merged(chosen[index]["lang"])
             ours = statistics.mean(right[index] for index in picked)
             yield Figure(f"label of a {kind}, no prior (all {len(chosen)})", statistics.mean(right))
-            yield Figure(
-                f"label of a {kind}, less langdetect's, same {len(picked)}", ours - theirs / len(picked), 0.0
-            )
+            for peer, detect in peers.items():
+                theirs = statistics.mean(
+                    merged(detect(chosen[index]["text"])) == merged(chosen[index]["lang"]) for index in picked
+                )
+                bar = 0.0 if peer == "langdetect" else None
+                yield Figure(f"label of a {kind}, less {peer}'s, same {len(picked)}", ours - theirs, bar)
             yield Figure(f"  called mixed, no prior: {kind}", float(found.mixed.mean()))
+    yield from _monolingual(data)
+
+
+def _peers() -> Iterator[tuple[str, Callable[[str], str]]]:
+    """langdetect, and lingua where it is installed; "" for a message that they have no answer for."""
+    from langdetect import DetectorFactory, detect
+    from langdetect.lang_detect_exception import LangDetectException
+
+    DetectorFactory.seed = 0
+
+    def by_langdetect(message: str) -> str:
+        with suppress(LangDetectException):
+            return str(detect(message))
+        return ""
+
+    yield "langdetect", by_langdetect
+    try:
+        from lingua import LanguageDetectorBuilder
+    except ImportError:
+        return
+    detector = LanguageDetectorBuilder.from_all_languages().build()
+
+    def by_lingua(message: str) -> str:
+        found = detector.detect_language_of(message)
+        return found.iso_code_639_1.name.lower() if found else ""
+
+    yield "lingua", by_lingua
+
+
+def _monolingual(data: Path) -> Iterator[Figure]:
+    """With a prior learnt from texts of one language: how often they are called mixed, or of no profile's language."""
+    mixed, unknown = [], 0
+    files = sorted((data / "encoding" / "lingua_news").glob("*.txt"))
+    for file in files:
+        lines = to_array([line for line in file.read_text("utf-8").splitlines() if line.strip()])
+        plan = text.learn(lines)
+        mixed.append(float(text.annotate(lines, plan).mixed.mean()))
+        unknown += plan.residual is not None
+    yield Figure(f"news in {len(files)} languages, learnt from itself: called mixed", statistics.mean(mixed))
+    yield Figure("  of the language called mixed most", max(mixed))
+    yield Figure("  languages taken for one of no profile", unknown, 0, at_most=True)
