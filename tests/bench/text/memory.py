@@ -16,25 +16,27 @@ _PER_MESSAGE, _MESSAGES = 25, 4_000
 def figures(_: Path, __: int) -> Iterator[Figure]:
     for name in ("plain", "lexicon"):
         done = subprocess.run(
-            [sys.executable, "-m", "tests.bench.text.memory", name], check=True, capture_output=True, text=True
+            [sys.executable, "-m", "tests.bench.text.memory", name],
+            check=True,
+            capture_output=True,
+            text=True,
         )
         what = f"growth over 5 M distinct words, {name} plan (MB)"
         yield Figure(what, float(done.stdout), 50.0, at_most=True)
 
 
 def grown(lexicon: bool) -> float:
-    """MB by which the peak of this process grows, from a page of ten words said again and again to the last page."""
-    import resource
-
+    """MB that this process holds at most, over what it holds after a page of ten words said again and again."""
     import numpy as np
+    import psutil
     import pyarrow as pa
 
     from checks import text
 
     plan = text.learn(pa.array(["a parcel came late"]), ("en", "es"), lexicon=lexicon)
     letters = np.frombuffer(b"etaoinshrdlucmfw", np.uint8)
-    peak, pages = 0.0, WORDS // (_MESSAGES * _PER_MESSAGE)
-    for k in range(pages + 1):
+    process, held = psutil.Process(), []
+    for k in range(WORDS // (_MESSAGES * _PER_MESSAGE) + 1):
         # A word is its number in base 16: none comes twice.
         first = max(k - 1, 0) * _MESSAGES * _PER_MESSAGE
         numbers = np.arange(first, first + _MESSAGES * _PER_MESSAGE, dtype=np.int64)
@@ -47,8 +49,8 @@ def grown(lexicon: bool) -> float:
             pa.large_binary(), _MESSAGES, [None, offsets, pa.py_buffer(block.tobytes())]
         )
         text.annotate(page, plan)
-        peak = peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak) / 1024
+        held.append(process.memory_info().rss)
+    return (max(held) - held[0]) / 2**20
 
 
 if __name__ == "__main__":
