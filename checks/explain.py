@@ -94,7 +94,8 @@ def mojibake(
         if outside:
             verdict += f" ({outside:,} {'is' if outside == 1 else 'are'} outside what it can confirm)"
         if rate is not None:
-            verdict += f", and so {percent(rate[0])} of all messages since it began ({percent(rate[1])} to {percent(rate[2])})"
+            share, low, high = map(percent, rate)
+            verdict += f", and so {share} of all messages since it began ({low} to {high})"
         clauses.append(verdict)
     elif rate is not None:
         clauses.append("none of it is among the kept records, so ftfy has confirmed none")
