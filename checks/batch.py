@@ -36,6 +36,7 @@ class Column:
     values: tuple[str, ...] | None = None
     range: tuple[float, float] | None = None
     languages: tuple[str, ...] | None = None
+    detector: str = "ngrams"  # text: what labels whole messages, see checks.text.detectors
     slo_ms: float | None = None  # latency: the threshold of the objective, milliseconds
     slo_objective: float | None = None  # share of requests that must stay below it, 0..1
 

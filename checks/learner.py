@@ -283,6 +283,7 @@ class Learner:
             self._seed,
             own_profiles=self._profiles.get(column.name, ()),
             lexicon=column.name in self._lexicon,
+            detector=column.detector,
         )
         return plan, _text_facts(plan.languages, annotate(texts.slice(0, MAX_ANNOTATED), plan)), keys
 

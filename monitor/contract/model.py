@@ -119,6 +119,7 @@ class ColumnSpec(Part):
     role_written: RoleName | None = Field(None, alias="role")
     kind_written: KindName | None = Field(None, alias="kind")
     languages: Annotated[tuple[v.Text, ...], Field(min_length=1)] | None = None
+    detector: v.Text | None = None  # of the language of whole messages; else ours
     # Files of `driftglass learn-profile`, relative to the contract's folder.
     profiles: tuple[v.Text, ...] = ()
     # Whether words are weighed by how common they are in each language.
@@ -324,6 +325,7 @@ class Contract(Part):
                     values=spec.values,
                     range=spec.range,
                     languages=spec.languages,
+                    detector=spec.detector or "ngrams",
                     slo_ms=limit,
                     slo_objective=share,
                 )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib import util
 
 from monitor.contract.explain import suggestion
-from monitor.contract.marks import Problem
+from monitor.contract.marks import Path, Problem
 from monitor.contract.model import (
     KINDS,
     SINGLE_ROLES,
@@ -84,6 +84,8 @@ def settings_fit_kind(contract: Contract) -> Iterator[Problem]:
             yield Problem((*at, "values"), f"a {spec.kind} has no list of values; use kind: category")
         if spec.languages is not None and spec.kind != "text":
             yield Problem((*at, "languages"), f"a {spec.kind} has no languages; use kind: text")
+        if spec.detector is not None:
+            yield from _detector((*at, "detector"), spec.detector, spec.kind)
         if spec.profiles and spec.kind != "text":
             yield Problem((*at, "profiles"), f"a {spec.kind} has no language profiles; use kind: text")
         if spec.lexicon and spec.kind != "text":
@@ -121,6 +123,20 @@ def lexicon_is_installed(contract: Contract) -> Iterator[Problem]:
         if spec.lexicon and spec.kind == "text" and util.find_spec("wordfreq") is None:
             cure = "needs wordfreq, which is not installed: pip install 'driftglass[lexicon]'"
             yield Problem(("columns", name, "lexicon"), cure)
+
+
+def _detector(at: Path, name: str, kind: str) -> Iterator[Problem]:
+    from checks.text import detectors
+
+    if kind != "text":
+        yield Problem(at, f"a {kind} has no language to detect; use kind: text")
+    elif not detectors.is_known(name):
+        yield Problem(
+            at,
+            f"no detector {name}; use ngrams, langdetect, lingua, py3langid, pycld2 or package.module:function",
+        )
+    elif (cure := detectors.missing(name)) is not None:
+        yield Problem(at, cure)
 
 
 def one_column_per_role(contract: Contract) -> Iterator[Problem]:

@@ -182,3 +182,26 @@ def test_secrets_are_resolved_where_they_are_used(monkeypatch: pytest.MonkeyPatc
     for reference in ("env:NOT_SET_ANYWHERE", "file:nowhere"):
         with pytest.raises(UsageError, match=re.escape(reference)):
             contract.resolve_secret(reference, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("detector", "says"),
+    [
+        ("fasttext", "columns.text.detector: no detector fasttext; use ngrams, langdetect"),
+        ("nowhere.at_all:label", "columns.text.detector: there is no module nowhere.at_all to import"),
+    ],
+)
+def test_a_detector_that_cannot_be_had_is_a_problem_with_its_cure(detector: str, says: str) -> None:
+    text = (
+        "model: m\nsource: {type: files, path: x.csv, time: t}\n"
+        f"columns:\n  text: {{role: input, detector: '{detector}'}}\n"
+    )
+    with pytest.raises(ContractError) as found:
+        contract.parse(text)
+    assert any(says in problem for problem in found.value.problems)
+
+
+def test_a_detector_reaches_the_column() -> None:
+    head = "model: m\nsource: {type: files, path: x.csv, time: t}\n"
+    text = f"{head}columns:\n  text: {{role: input, detector: langdetect}}\n"
+    assert contract.parse(text).columns()[0].detector == "langdetect"
