@@ -100,7 +100,9 @@ def count(
     # The decoder put a U+FFFD for every invalid stretch: those are not the source's.
     counts[:, _REPLACEMENT] += misread.reread - points.invalid
     counts[:, _MOJIBAKE] = misread.sequences
-    shown[misread.broken > 0] = _MOJIBAKE + 1
+    for message in np.flatnonzero(misread.codec >= 0):  # few; a mask over every character takes longer
+        here = slice(points.offsets[message], points.offsets[message + 1])
+        shown[here][misread.broken[here] > 0] = _MOJIBAKE + 1
     return counts, shown
 
 
@@ -271,10 +273,11 @@ def _count(points, properties, offsets, ascii_only, zone, combining, composing, 
         start, stop = offsets[message], offsets[message + 1]
         # Most messages hold nothing of interest, and this loop, without a branch, is an eighth of the next one.
         worth = np.uint32(0)
-        for i in range(start, stop):
-            c = points[i]
+        for c in points[start:stop]:
             sign = (c == 63) | (c == 37) | (c == 38) | (c == 92) | (c == REPLACEMENT) | (c == 0xFEFF)
-            worth |= np.uint32(sign) | (properties[i] & np.uint32(_OF_INTEREST))
+            worth |= np.uint32(sign)
+        for bits in properties[start:stop]:
+            worth |= bits & np.uint32(_OF_INTEREST)
         if worth == 0:
             continue
         row = counts[message]

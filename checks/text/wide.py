@@ -166,8 +166,8 @@ def _find(points, offsets, ascii_only, pairs, meant, table, found, codecs, broke
             continue
         start, stop = offsets[message], offsets[message + 1]
         wide = np.uint32(0)
-        for i in range(start, stop):
-            wide |= np.uint32(points[i] - np.uint32(_WIDE) <= np.uint32(_LAST_WIDE - _WIDE))
+        for c in points[start:stop]:
+            wide |= np.uint32(c - np.uint32(_WIDE) <= np.uint32(_LAST_WIDE - _WIDE))
         if wide == 0:
             continue
         most = 0

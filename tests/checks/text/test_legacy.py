@@ -56,7 +56,7 @@ def test_names_what_it_was_read_with() -> None:
     [
         *SENTENCES.values(),
         *MORE.values(),
-        "Ekkert má túlka á þann veg, að nokkru ríki, flokki manna eða einstaklingi séu veitt réttindi",
+        "Ég vil fá endurgreitt, því að varan kom brotin og enginn svaraði í símann",
         "Það er ekki hægt að þýða þetta",
         "Føroyingar eiga eisini at fáa rætt",
         "Mövlud günü sizə şərəf gətirəcək",
