@@ -50,7 +50,7 @@ def grown(lexicon: bool) -> float:
         )
         text.annotate(page, plan)
         held.append(process.memory_info().rss)
-    return (max(held) - held[0]) / 2**20
+    return float(max(held) - held[0]) / 2**20
 
 
 if __name__ == "__main__":
