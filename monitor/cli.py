@@ -308,6 +308,23 @@ def check_reference(
 
 
 @app.command()
+def backtest(
+    contract: Annotated[Path, typer.Option("--contract", "-c", help="The contract.")] = Path("contract.yaml"),
+    from_: Annotated[
+        str | None, typer.Option("--from", help="The first day or moment; default: the end of the reference.")
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option(help="The day or moment to end before; default: the end of the data.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a contract over history: the alarms that it would have raised, per week. Nothing is kept or sent."""
+    from monitor.commands import show_backtest
+
+    show_backtest(contract, from_, to, as_json=as_json)
+
+
+@app.command()
 def review(
     week: Annotated[
         str, typer.Option(help="The ISO week, such as 2026-W47; default: that of the newest judged window.")

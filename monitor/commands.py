@@ -368,6 +368,40 @@ def judge_reference(contract: Path, database: str | None, *, as_json: bool) -> N
         print_out(table)
 
 
+def show_backtest(contract: Path, from_: str | None, to: str | None, *, as_json: bool) -> None:
+    """The alarms that a contract would have raised, per week and one by one."""
+    from monitor.backtest import backtest
+
+    loaded = load(contract)
+    from_us = None if from_ is None else time_us(from_, "--from")
+    to_us = None if to is None else time_us(to, "--to")
+    if from_us is not None and to_us is not None and from_us >= to_us:
+        raise UsageError(f"--from {from_} is not before --to {to}; write the earlier day first")
+    with on_terminal() as progress:
+        found = backtest(loaded, from_us, to_us, progress)
+    for note in found.notes:
+        print(f"{found.model}: {note}", file=sys.stderr)  # noqa: T201 - this is the command line
+    if as_json:
+        print_json(found.to_dict())
+        return
+    weeks = headed("week", "page", "ticket", "explained by a break")
+    for week, counts in found.weeks():
+        weeks.add_row(week, *(str(counts[kind] or "·") for kind in ("page", "ticket", "explained")))
+    print_out(weeks)
+    if found.alarms:
+        alarms = headed("opened (UTC)", "closed (UTC)", "family", "severity", "first named")
+        for alarm in found.alarms:
+            closed = "open" if alarm.closed_us is None else clock(alarm.closed_us)
+            why = f"{alarm.named} (explained by {alarm.inhibited_by})" if alarm.inhibited_by else alarm.named
+            alarms.add_row(clock(alarm.opened_us), closed, alarm.family, alarm.severity, why)
+        print_out(alarms)
+    called = sum(not alarm.inhibited_by for alarm in found.alarms)
+    print_out(
+        f"{found.model}: {called} alarm{'s' if called != 1 else ''} in {found.windows:,} windows "
+        f"({found.days:.0f} days); had nothing been wrong, the budget would have allowed {found.budgeted:.2g}"
+    )
+
+
 def export_measurements(database: str | None, model: str | None, output: Path | None) -> None:
     """CSV in canonical order to a file or standard output; the sha256 of all of it to standard error."""
     from monitor.store import measurements
