@@ -34,6 +34,9 @@ def figures(data: Path, __: int) -> Iterator[Figure]:
         rows = list(read_rows(folder / f"{name}.jsonl"))
         accuracy, _, _ = _tags(rows, text.learn(_array(rows), known), alias)
         yield Figure(f"{name}, {'+'.join(known)} declared: token accuracy", accuracy, bar)
+        if alias == romanised:
+            accuracy, _, _ = _tags(rows, text.learn(_array(rows)), alias)
+            yield Figure(f"{name}, nothing declared: token accuracy", accuracy)
     for name, tag, foreign, count, least in (
         ("hi-en_sarcasm", "hi", "en", 1_000, 0.84),
         ("hi-en_sarcasm", "hi", "en", 200, None),
