@@ -320,21 +320,32 @@ def _notable(scores: Scores, baseline: Baseline) -> npt.NDArray[np.uint8]:
 
 
 def _at_recent_level(baseline: Baseline, frozen: Level, recent: Observations) -> Level:
-    """The frozen level moved by what recent windows were off: volumes by a factor, means by a difference."""
+    """The frozen level moved by what recent windows were off: volumes by a factor, means by a difference.
+
+    Four weeks know a level less well than the reference does, and least where windows resemble their neighbours:
+    that uncertainty is added to the prediction's own.
+    """
     kinds, every = baseline.kinds, baseline.calendar.every_us
     if len(recent.start_us) * every < _RECENT_DAYS * 86_400_000_000:
         return frozen
     then = level(baseline.folded, kinds, places(recent.start_us, baseline.calendar).cell, baseline.season)
     seen = observed(recent, kinds)
-    mean = frozen.mean.copy()
+    mean, sampling, between = frozen.mean.copy(), frozen.sampling.copy(), frozen.between.copy()
     v, m = kinds.volume, kinds.mean
+    independent = np.minimum(baseline.null.count / max(baseline.facts.windows, 1), 1)
+    windows = np.maximum(seen.sum(axis=0) * independent, 1)
     came = np.where(seen[:, v], recent.x[:, v], 0.0).sum(axis=0)
     expected = np.where(seen[:, v], then.mean[:, v], 0.0).sum(axis=0)
     # A segment of few records keeps its level: its factor would be mostly chance.
     enough = (came >= _RECENT_RECORDS) & (expected >= _RECENT_RECORDS)
     mean[:, v] *= np.where(enough, came / np.maximum(expected, 1e-300), 1.0)
+    sampling[:, v] += np.where(enough, 1 / np.maximum(came, 1), 0.0)
+    between[:, v] += np.where(enough, 1 / windows[v], 0.0)
     n = np.where(seen[:, m], recent.n[:, m], 0.0)
     total = np.where(seen[:, m], recent.x[:, m], 0.0).sum(axis=0)
     off = (total - (n * then.mean[:, m]).sum(axis=0)) / np.maximum(n.sum(axis=0), 1)
-    mean[:, m] += np.where(n.sum(axis=0) >= _RECENT_RECORDS, off, 0.0)
-    return Level(mean, frozen.sampling, frozen.between)
+    enough = n.sum(axis=0) >= _RECENT_RECORDS
+    mean[:, m] += np.where(enough, off, 0.0)
+    sampling[:, m] += np.where(enough, 1 / np.maximum(n.sum(axis=0), 1), 0.0)
+    between[:, m] += np.where(enough, 1 / windows[m], 0.0)
+    return Level(mean, sampling, between)

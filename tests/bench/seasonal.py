@@ -1,7 +1,7 @@
 """Made-up daily streams without a change: twelve columns with a week's rhythm, each stream with habits of its own.
 
-What real days do and independent draws do not: shares that wander and remember yesterday, days of storms that
-move a column for a day or two, timetables that are more regular than chance, values that only some weeks hold.
+What real days do and independent draws do not: shares that wander and remember yesterday, weeks that differ from
+each other as a whole, days of storms that move a column for a day or two, timetables that are more regular than chance, values that only some weeks hold.
 Every stream draws how much of each it has, so that a rule that fits one of them does not fit all.
 """
 
@@ -47,7 +47,11 @@ class _Days:
         self.weekday = np.arange(self.days) % 7
         level = np.exp(draw.uniform(np.log(200), np.log(2_000)))
         rhythm = np.exp(draw.normal(0, draw.uniform(0.02, 0.3), 7))[self.weekday]
-        expected = level * rhythm * np.exp(draw.uniform(0.01, 0.12) * self.wander())
+        expected = (
+            level
+            * rhythm
+            * np.exp(draw.uniform(0.01, 0.12) * self.wander() + draw.uniform(0, 0.06) * self.week())
+        )
         self.n = draw.poisson(expected).astype(np.float64)
 
     def wander(self) -> Floats:
@@ -59,6 +63,10 @@ class _Days:
         for t in range(1, self.days):
             out[t] = memory * out[t - 1] + np.sqrt(1 - memory**2) * noise[t]
         return out
+
+    def week(self) -> Floats:
+        """A level for each week, of unit variance: the year's course, its weeks in any order."""
+        return np.asarray(self.generator.standard_normal(self.days // 7 + 1)[np.arange(self.days) // 7])
 
     def put(
         self,
@@ -84,6 +92,7 @@ class _Days:
         )
         odds = odds + noise * self.wander()[:, None] * slope
         odds = odds + noise * self.wander()[:, None] * draw.normal(size=size)
+        odds = odds + draw.uniform(0, 1.0) * noise * self.week()[:, None] * draw.normal(size=size)
         if storms:
             # A bad day in ten, some of them very bad; what is left of it shows the next day.
             bad = storms * draw.exponential(size=self.days) * (draw.random(self.days) < 0.1)
