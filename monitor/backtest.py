@@ -114,7 +114,9 @@ def backtest(loaded: Loaded, from_us: int | None, to_us: int | None, progress: P
             app.store.close()
 
 
-def _found(app: App, watched: Watched, from_us: int | None, to_us: int, notes: tuple[str, ...]) -> Backtest:
+def _found(
+    app: App, watched: Watched, from_us: int | None, to_us: int | None, notes: tuple[str, ...]
+) -> Backtest:
     with app.store.read() as conn:
         model = models.get(conn, watched.name)
         judged = [

@@ -17,7 +17,7 @@ from checks.plan import Plan
 from checks.profile import Profile
 from checks.scores import Scores
 from checks.series import Series
-from monitor import campaigns, privacy
+from monitor import campaigns, newcomers, privacy
 from monitor.alerts.attributes import Attributes, Damage, Example, Moved, Share
 from monitor.alerts.episodes import FamilyFinding
 from monitor.damage import PLACEHOLDER, proposed
@@ -98,7 +98,16 @@ class Findings:
                 self._baseline,
                 self._watched.contract.timezone,
                 terms,
-                "; ".join(filter(None, (_told(damage), self._campaign(window, finding)))),
+                "; ".join(
+                    filter(
+                        None,
+                        (
+                            _told(damage),
+                            self._campaign(window, finding),
+                            self._newcomers(window, finding),
+                        ),
+                    )
+                ),
             ),
             hard=tuple(f"{break_name(broken)}: {broken.message}" for broken in finding.hard),
             damage=damage,
@@ -162,6 +171,13 @@ class Findings:
                 campaigns.REFERENCE_ROWS,
             )
         return campaigns.told(kept, reference, self._units(kept), self._watched.contract.privacy)
+
+    def _newcomers(self, window: Window, finding: Finding) -> str:
+        """What is to say of new languages among the texts since the change began."""
+        if finding.family != "language" or not self._plan.text:
+            return ""
+        since_us = finding.since_us if finding.since_us is not None else window.start_us
+        return newcomers.told(self._samples(window.start_us, since_us), next(iter(self._plan.text.values())))
 
     def _units(self, kept: Sequence[Sample]) -> list[str | None] | None:
         """The pseudonym of who sent each record, where the contract has a unit and a key to hide it with."""

@@ -43,6 +43,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         "evaluate",
         "beside",
         "campaigns",
+        "newcomers",
         "pipeline",
         "recent",
         "terminal",

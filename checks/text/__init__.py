@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from checks.text.evidence import excerpt
     from checks.text.inspection import Inspection, inspect
     from checks.text.learning import learn
-    from checks.text.newcomers import Newcomer, newcomers
+    from checks.text.newcomer import Newcomer, newcomers
     from checks.text.own_profiles import OwnProfile, learn_profile
     from checks.text.plan import TextPlan
     from checks.text.reading import annotate
@@ -53,7 +53,7 @@ _HOMES = {
     "Annotations": "annotations",
     "Campaign": "campaign",
     "Inspection": "inspection",
-    "Newcomer": "newcomers",
+    "Newcomer": "newcomer",
     "Term": "terms",
     "TextPlan": "plan",
     "annotate": "reading",
@@ -63,7 +63,7 @@ _HOMES = {
     "OwnProfile": "own_profiles",
     "learn": "learning",
     "learn_profile": "own_profiles",
-    "newcomers": "newcomers",
+    "newcomers": "newcomer",
     "novel_terms": "terms",
     "reveal": "display",
     "warm_up": "warmth",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from checks.text import TextPlan, learn
-from checks.text.newcomers import Newcomer, newcomers
+from checks.text.newcomer import Newcomer, newcomers
 from tests.checks.text.romanised import ENGLISH, HINDI
 from tests.checks.text.samples import SENTENCES, large
 
