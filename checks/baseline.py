@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -113,11 +114,11 @@ def _fit(obs: Observations, calendar: Calendar, budget: Budget, seed: int, say: 
     kinds, block = Kinds.of(obs.series), blocks(obs.start_us, calendar)
     obs = as_if_new(obs, block)
     cell = places(obs.start_us, calendar).cell
-    say("baseline: seasons", 0, 3)
+    say("baseline: seasons", 0, 1)
     sums = tally(obs, kinds, cell, block, calendar.cells)
     learner = _learn_blocks if block.kind != "none" else _learn_without_blocks
     learned = learner(obs, kinds, sums, cell, block, calendar)
-    say("baseline: threshold", 1, 3)
+    say("baseline: seasons", 1, 1)
     baseline = Baseline(
         series=obs.series,
         calendar=calendar,
@@ -142,8 +143,10 @@ def _fit(obs: Observations, calendar: Calendar, budget: Budget, seed: int, say: 
         temper, left_out = tempering(scores.steps, calendar.slots - 1, block)
         baseline = replace(baseline, temper=temper)
         scores = replace(scores, steps=scores.steps * left_out[block.of])
-        threshold = find_threshold(_lanes(obs, scores, baseline), block, calendar.every_us, budget, seed)
-    say("baseline: threshold", 3, 3)
+        lanes = _lanes(obs, scores, baseline)
+        threshold = find_threshold(
+            lanes, block, calendar.every_us, budget, seed, partial(say, "baseline: threshold")
+        )
     facts = replace(baseline.facts, extrapolated=threshold.extrapolated)
     return Fitted(replace(baseline, facts=facts, threshold=threshold.nats), scores)
 

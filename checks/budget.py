@@ -8,6 +8,7 @@ the episodes counted. The threshold is the one that the budget affords.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,8 +153,18 @@ def _peaks_of(row: Floats, least: float) -> Floats:
     return np.asarray(np.maximum.reduceat(row[high], starts))
 
 
-def find_threshold(lanes: Lanes, blocks: Blocks, every_us: int, budget: Budget, seed: int) -> Threshold:
-    """The threshold that `budget` affords, from left-out scores of the reference in at least 3 blocks."""
+def find_threshold(
+    lanes: Lanes,
+    blocks: Blocks,
+    every_us: int,
+    budget: Budget,
+    seed: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Threshold:
+    """The threshold that `budget` affords, from left-out scores of the reference in at least 3 blocks.
+
+    `progress(done, total)` hears of every stream: with hundreds of hourly series this is most of a fit.
+    """
     order = np.argsort(blocks.of, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(blocks.of))[:-1])
     block_days = len(order) / blocks.count * every_us / 86_400_000_000
@@ -162,11 +173,13 @@ def find_threshold(lanes: Lanes, blocks: Blocks, every_us: int, budget: Budget, 
     length = max(1, math.ceil(max(budget.days, 4 * block_days) / block_days))
     found: list[Floats] = []
     days = 0.0
-    for _ in range(STREAMS):
+    for number in range(STREAMS):
         drawn = generator.integers(0, blocks.count, size=length)
         windows = np.concatenate([members[k] for k in drawn])
         found.append(_run(lanes, windows))
         days += len(windows) * every_us / 86_400_000_000
+        if progress is not None:
+            progress(number + 1, STREAMS)
     heights = np.sort(np.concatenate(found))[::-1]
 
     # A block not seen yet is higher than all K that were with probability 1 / (K + 1), not 0: being

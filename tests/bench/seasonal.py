@@ -1,7 +1,8 @@
 """Made-up daily streams without a change: twelve columns with a week's rhythm, each stream with habits of its own.
 
-What real days do and independent draws do not: shares that wander and remember yesterday, weeks that differ from
-each other as a whole, days of storms that move a column for a day or two, timetables that are more regular than chance, values that only some weeks hold.
+What real days do and independent draws do not: shares that wander and remember yesterday, weeks that differ as a
+whole, days of storms that move a column for a day or two, timetables that are more regular than chance, values that
+only some weeks hold.
 Every stream draws how much of each it has, so that a rule that fits one of them does not fit all.
 """
 

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from checks.baseline import Baseline, Budget, Calendar, fit, fit_with_null, score
-from checks.budget import LEAST_THRESHOLD, evidence, lanes_of, peaks, provisional_threshold
+from checks.budget import LEAST_THRESHOLD, STREAMS, evidence, lanes_of, peaks, provisional_threshold
 from checks.scores import MAX_STEP, NOTABLE
 from checks.seasons import HOUR_US
 from tests.checks.made_up import DAILY, HOURLY, MONDAY_US, Made, ordinary
@@ -147,6 +147,14 @@ def test_less_than_a_week_is_no_level(baseline: Baseline) -> None:
     np.testing.assert_array_equal(score(baseline, now, recent).z, score(baseline, now).z)
 
 
+def test_four_weeks_are_less_sure_of_a_level_than_the_reference(baseline: Baseline) -> None:
+    quiet = ordinary(4 * WEEK, seed=7)
+    much = ordinary(24, seed=8, records=150)
+    frozen, recent = score(baseline, much).z[:, VOLUME], score(baseline, much, quiet).z[:, VOLUME]
+    assert np.mean(frozen) > 1
+    assert 0.8 * np.mean(frozen) < np.mean(recent) < np.mean(frozen)
+
+
 # ----- the budget -------------------------------------------------------------------------------------------
 
 
@@ -155,6 +163,13 @@ def test_a_larger_budget_lowers_the_threshold() -> None:
     thresholds = [fit(obs, HOURLY, budget=Budget(1, days)).threshold for days in (2, 14, 90, 900)]
     assert thresholds == sorted(thresholds)
     assert thresholds[0] < thresholds[-1]
+
+
+def test_the_streams_of_a_threshold_are_told_one_by_one() -> None:
+    heard: list[tuple[str, int, int | None]] = []
+    fit(ordinary(84, every_us=24 * HOUR_US), DAILY, progress=lambda *told: heard.append(told))
+    assert heard[:2] == [("baseline: seasons", 0, 1), ("baseline: seasons", 1, 1)]
+    assert heard[2:] == [("baseline: threshold", i + 1, STREAMS) for i in range(STREAMS)]
 
 
 def test_it_takes_two_windows_to_fire(baseline: Baseline) -> None:
