@@ -123,6 +123,24 @@ def inspect(
     languages: Annotated[
         str | None, typer.Option(metavar="CODES", help="Tell only these apart, such as en,es.")
     ] = None,
+    detector: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="What tells the language of whole messages: langdetect, lingua, py3langid, pycld2 or "
+            "package.module:function.",
+        ),
+    ] = "ngrams",
+    lexicon: Annotated[
+        bool, typer.Option("--lexicon", help="Weigh words by how common they are in each language.")
+    ] = False,
+    mixed_labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Messages with a column `mixed`, yes or no: corrects the share of mixed messages.",
+        ),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only so many messages from the beginning.")
     ] = None,
@@ -137,11 +155,20 @@ def inspect(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file; default standard output.")
     ] = None,
+    no_redact: Annotated[
+        bool,
+        typer.Option(
+            "--no-redact", help="Show examples with e-mail addresses, phone numbers and names of users."
+        ),
+    ] = False,
 ) -> None:
     """Look at the texts of a file: languages, code-switching, encoding damage, evasion, words."""
+    from monitor.inspection.command import codes_of
     from monitor.inspection.command import inspect as inspect_texts
+    from monitor.inspection.reading import Options
 
-    inspect_texts(file, column, languages=languages, limit=limit, form=form, output=output)
+    options = Options(codes_of(languages), limit, detector, lexicon, mixed_labels, redacted=not no_redact)
+    inspect_texts(file, column, options, form=form, output=output)
 
 
 @app.command("learn-profile")

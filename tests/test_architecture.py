@@ -54,6 +54,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         "labels",
         "performance",
         "learning",
+        "mixed_labels",
         "reading",
         "alerts",
         "delivery",

@@ -9,7 +9,9 @@ Rogan and Gladen's estimate.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +57,15 @@ class Calibration:
     def specificity(self) -> float:
         """Share of the pure messages that the detector does not call mixed."""
         return self.pure[0] / sum(self.pure)
+
+    def to_dict(self) -> dict[str, list[int]]:
+        """JSON-safe."""
+        return {"mixed": list(self.mixed), "pure": list(self.pure)}
+
+    @classmethod
+    def from_dict(cls, body: Mapping[str, Any]) -> Calibration:
+        """What `to_dict` wrote. Raises KeyError, ValueError for a body that is none."""
+        return cls(tuple(map(int, body["mixed"])), tuple(map(int, body["pure"])))
 
     def correct(self, said: Counts) -> Estimate:
         """The share of mixed messages in a window, by how many the detector put on each level.
@@ -122,9 +133,30 @@ def mixed_level(notes: Annotations) -> npt.NDArray[np.int64]:
     return np.where(notes.mixed, np.clip(lesser, 1, LEVELS - 1), 0).astype(np.int64)
 
 
+def could_mix(notes: Annotations) -> npt.NDArray[np.bool_]:
+    """bool[n]: messages with two words or more that have a language. Only they are counted and calibrated: a window of
+    "ok" and "thanks" would be purer than the labelled sample for no other reason than its length."""
+    return notes.language_tokens >= 2
+
+
 def counts_of(levels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """int64[LEVELS]: messages per level."""
     return np.bincount(levels, minlength=LEVELS).astype(np.int64)
+
+
+def calibrate_by(notes: Annotations, truth: npt.NDArray[np.bool_]) -> Calibration:
+    """A calibration from the annotations of labelled messages; those that cannot mix are left out.
+
+    `truth` bool[n]: mixed or not. Raises CalibrationError as `calibrate` does, and says how many were left out.
+    """
+    counted = could_mix(notes)
+    try:
+        return calibrate(truth[counted], mixed_level(notes)[counted])
+    except CalibrationError as error:
+        left = int((~counted).sum())
+        if not left:
+            raise
+        raise CalibrationError(f"{error} ({left} without two words of a language do not count)") from None
 
 
 def _distribution(counts: tuple[int, ...]) -> npt.NDArray[np.float64]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from checks.text import spots
+from checks.text.calibration import calibrate_by
 from checks.text.decoding import as_binary, buffers
 from checks.text.detectors import NGRAMS
 from checks.text.detectors.labels import version_of
@@ -20,7 +21,7 @@ from checks.text.own_profiles import OwnProfile
 from checks.text.plan import UND, UND_LATIN, TextPlan, detector_versions
 from checks.text.prior import flat, heard, learn_prior
 from checks.text.profiles import check_own, profiles
-from checks.text.reading import Read, batches
+from checks.text.reading import Read, annotate, batches
 from checks.text.vocabulary import (
     Frequencies,
     document_frequencies,
@@ -86,6 +87,15 @@ def learn(
         detector=detector,
     )
     return replace(made, **_heard(read, kept, made))
+
+
+def calibrated(plan: TextPlan, texts: pa.Array | pa.ChunkedArray, mixed: npt.NDArray[np.bool_]) -> TextPlan:
+    """The plan with a calibration of its share of mixed messages.
+
+    `texts`: labelled messages; `mixed` bool[n]: whether each truly uses two languages. They should be drawn at random
+    from mixed and from other messages of the same source. Raises CalibrationError, see `calibration.calibrate`.
+    """
+    return replace(plan, calibration=calibrate_by(annotate(as_binary(texts), plan), mixed))
 
 
 def _heard(read: list[Read], kept: list[npt.NDArray[np.bool_]], plan: TextPlan) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from checks.text import encoding, lexicon, mojibake, obfuscation, switching
+from checks.text.calibration import Calibration
 from checks.text.characters import character_table
 from checks.text.detectors import NGRAMS
 from checks.text.kernels import frozen
@@ -59,6 +60,7 @@ class TextPlan:
     lexicon     whether the common words of the languages count
     detector    what the language of a whole message is from: "ngrams", or a name of `detectors`
     residual    how "und-Latn" looks, where the learning texts hold a language of no profile
+    calibration  how its mixing errs, where messages were labelled
     flat_counts learning texts per language, and flat_total all, read with no language likelier than another
     """
 
@@ -78,6 +80,7 @@ class TextPlan:
     flat_counts: Mapping[str, int] = field(default_factory=dict)
     flat_total: int = 0
     detector: str = NGRAMS
+    calibration: Calibration | None = None
 
     @cached_property
     def sources(self) -> Sources:
@@ -160,6 +163,7 @@ class TextPlan:
             "residual": self.residual.to_dict() if self.residual else None,
             "flat_counts": dict(sorted(self.flat_counts.items())),
             "flat_total": self.flat_total,
+            "calibration": self.calibration.to_dict() if self.calibration else None,
         }
 
     @classmethod
@@ -186,6 +190,7 @@ class TextPlan:
             residual=Residual.from_dict(body["residual"]) if body["residual"] else None,
             flat_counts={code: int(count) for code, count in body["flat_counts"].items()},
             flat_total=int(body["flat_total"]),
+            calibration=Calibration.from_dict(body["calibration"]) if body["calibration"] else None,
         )
 
 

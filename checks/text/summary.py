@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from heapq import nlargest
 from typing import Any
@@ -16,6 +16,7 @@ import pyarrow as pa
 from checks.tails import wilson
 from checks.text import mixing
 from checks.text.annotations import ENCODING_CLASSES, EVASION_CLASSES, SCRIPTS, Annotations
+from checks.text.calibration import LEVELS, could_mix, counts_of, mixed_level
 from checks.text.display import reveal
 from checks.text.evidence import excerpt
 from checks.text.mojibake import CODECS
@@ -52,7 +53,7 @@ class Summary:
     languages       most frequent first; "und" and "und-Latn" are among them
     pairs           of the mixed messages, "de+tr"
     mixed           of the messages with two words or more that have a language
-    mixed_corrected the same share without the detector's own errors (`calibration`), if labels were given
+    mixed_corrected the same share without the detector's own errors, if the plan is calibrated (`calibration`)
     c_u             mean of C_u over the mixed messages, 0..100
     c_corpus        C_c of the window, 0..100;  i_index, m_index 0..1;  entropy bits (see `mixing`)
     m_index_of      the languages that the M-index is taken over
@@ -101,15 +102,22 @@ class Gatherer:
     """Counts over batches; the order of the batches makes no difference. Memory does not grow with messages.
 
     `declared`: the languages that were asked for; without them the M-index is taken over the frequent ones.
+    `redact`: what a message goes through before any of it is shown, called for few messages.
     """
 
     def __init__(
-        self, plan: TextPlan, declared: Sequence[str] | None = None, *, learnt_here: bool = False
+        self,
+        plan: TextPlan,
+        declared: Sequence[str] | None = None,
+        *,
+        learnt_here: bool = False,
+        redact: Callable[[bytes], bytes] | None = None,
     ) -> None:
         self._plan = plan
         self._declared = declared
         self._learnt_here = learnt_here
         self._sums: Counter[str] = Counter()
+        self._levels = np.zeros(LEVELS, np.int64)
         self._languages = np.zeros(len(plan.languages), np.int64)
         self._tokens = np.zeros(len(plan.languages), np.int64)
         self._pairs: Counter[tuple[int, int]] = Counter()
@@ -119,27 +127,18 @@ class Gatherer:
         self._codecs = np.zeros(len(CODECS), np.int64)
         self._c_u: list[float] = []
         self._c_corpus: list[float] = []
-        self._copies = _Copies()
-        self._examples = _Examples(plan)
+        self._copies = _Copies(redact or _as_it_is)
+        self._examples = _Examples(plan, redact or _as_it_is)
 
     @property
     def messages(self) -> int:
         return self._sums["messages"]
 
-    @property
-    def said_mixed(self) -> int:
-        """Messages called mixed, of those with two words or more that have a language."""
-        return self._sums["mixed"]
-
-    @property
-    def could_mix(self) -> int:
-        return self._sums["could_mix"]
-
     def add(self, texts: pa.LargeBinaryArray, notes: Annotations) -> None:
         """Count a batch; `notes` are the annotations of `texts`."""
         present = notes.chars > 0
-        could_mix = notes.language_tokens >= 2
-        mixed = notes.mixed & could_mix
+        able = could_mix(notes)
+        mixed = notes.mixed & able
         self._sums.update(
             messages=len(notes),
             nulls=texts.null_count,
@@ -148,11 +147,12 @@ class Gatherer:
             words=int(notes.words.sum(dtype=np.int64)),
             unknown_words=int(notes.unknown_words.sum(dtype=np.int64)),
             unknown=int((notes.unknown_words > 0).sum()),
-            could_mix=int(could_mix.sum()),
+            could_mix=int(able.sum()),
             mixed=int(mixed.sum()),
             switches=int(notes.switches.sum(dtype=np.int64)),
             chances=int(np.maximum(notes.language_tokens - 1, 0).sum(dtype=np.int64)),
         )
+        self._levels += counts_of(mixed_level(notes)[able])
         self._languages += np.bincount(
             notes.language[notes.language >= 0], minlength=len(self._languages)
         ).astype(np.int64)
@@ -203,8 +203,16 @@ class Gatherer:
     def _pair(self, one: int, two: int) -> str:
         return "+".join(sorted((self._plan.languages[one], self._plan.languages[two])))
 
-    def summary(self, corrected: Share | None = None) -> Summary:
-        """What was gathered so far; `corrected` is passed on."""
+    def _corrected(self) -> Share | None:
+        """The share of mixed messages by the plan's calibration; its `messages` are what that comes to."""
+        calibration, total = self._plan.calibration, self._sums["could_mix"]
+        if calibration is None:
+            return None
+        found = calibration.correct(self._levels)
+        return Share("mixed", round(found.value * total), found.value, found.low, found.high)
+
+    def summary(self) -> Summary:
+        """What was gathered so far."""
         sums, plan = self._sums, self._plan
         with_text = sums["with_text"]
         pairs = {self._pair(*pair): count for pair, count in self._pairs.items()}
@@ -220,7 +228,7 @@ class Gatherer:
             languages=self._shares(dict(zip(plan.languages, self._languages.tolist(), strict=True))),
             scripts=self._shares(dict(zip(SCRIPTS, self._scripts.tolist(), strict=True))),
             mixed=share("mixed", sums["mixed"], sums["could_mix"]),
-            mixed_corrected=corrected,
+            mixed_corrected=self._corrected(),
             pairs=self._shares(pairs),
             c_u=math.fsum(self._c_u) / sums["mixed"] if sums["mixed"] else None,
             c_corpus=math.fsum(self._c_corpus) / sums["messages"] if sums["messages"] else None,
@@ -269,18 +277,23 @@ def _ordered(counts: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(((n, c) for n, c in counts.items() if c), key=lambda item: (-item[1], item[0])))
 
 
+def _as_it_is(text: bytes) -> bytes:
+    return text
+
+
 def _shown(text: bytes, width: int = 120) -> str:
     """The beginning of a message."""
     begun = text[: 4 * width].decode("utf-8", "replace")
     shown = " ".join(reveal(begun).split())
-    return shown if len(shown) <= width and len(begun) == len(text) else shown[: width - 1] + "…"
+    return shown if len(shown) <= width and len(text) <= 4 * width else shown[: width - 1] + "…"
 
 
 class _Examples:
     """A few messages per label: of the clearest those of the smallest hash, which is as good as at random."""
 
-    def __init__(self, plan: TextPlan) -> None:
+    def __init__(self, plan: TextPlan, redact: Callable[[bytes], bytes]) -> None:
         self._plan = plan
+        self._redact = redact
         self._best: dict[str, dict[tuple[int, int], str]] = {}
 
     def see(
@@ -303,7 +316,7 @@ class _Examples:
                 return
             if len(best) >= EXAMPLES:
                 del best[max(best)]
-            text = texts[int(rows[place])].as_py()
+            text = self._redact(texts[int(rows[place])].as_py())
             best[key] = excerpt(text, self._plan, label) or _shown(text)
 
     def of(self, label: str) -> tuple[str, ...]:
@@ -314,8 +327,9 @@ class _Copies:
     """How often each text was said. Too many texts: only those go on to be counted whose hash ends in `level`
     zero bits (adaptive sampling, Flajolet 1990), which keeps or drops all copies of a text together."""
 
-    def __init__(self) -> None:
+    def __init__(self, redact: Callable[[bytes], bytes]) -> None:
         self.level = 0
+        self._redact = redact
         self._counts: Counter[int] = Counter()
         self._texts: dict[int, str] = {}
 
@@ -330,7 +344,7 @@ class _Copies:
         again = (one for one in place if self._counts[one] > 1)
         for one in nlargest(REPEATED, again, key=self._rank):
             if one not in self._texts:
-                self._texts[one] = _shown(texts[place[one]].as_py())
+                self._texts[one] = _shown(self._redact(texts[place[one]].as_py()))
         self._texts = {one: self._texts[one] for one in nlargest(REPEATED, self._texts, key=self._rank)}
         while len(self._counts) > COUNTED_TEXTS:
             self.level += 1

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from monitor.errors import UsageError
-from monitor.inspection.reading import inspect_file
+from monitor.inspection.reading import Options, inspect_file
 from monitor.inspection.report import report
 from monitor.inspection.writing import RowWriter, as_dict
 from monitor.progress import on_terminal
@@ -17,12 +17,16 @@ from monitor.terminal import print_out
 FORMATS = ("table", "json", "csv", "parquet")
 
 
+def codes_of(languages: str | None) -> list[str] | None:
+    """The codes of a list with commas."""
+    return None if languages is None else [code.strip() for code in languages.split(",") if code.strip()]
+
+
 def inspect(
     path: str,
     column: str | None,
+    options: Options,
     *,
-    languages: str | None,
-    limit: int | None,
     form: str,
     output: Path | None,
 ) -> None:
@@ -31,12 +35,11 @@ def inspect(
         raise UsageError(f"--format {form}: there are {', '.join(FORMATS)}")
     if form == "table" and output is not None:
         raise UsageError("--output needs --format json, csv or parquet; the report goes to the terminal")
-    codes = None if languages is None else [code.strip() for code in languages.split(",") if code.strip()]
     with ExitStack() as stack:
         writer = stack.enter_context(RowWriter(form, output)) if form in ("csv", "parquet") else None
         progress = stack.enter_context(on_terminal())
         each = writer.write if writer else None
-        found = inspect_file(path, column, codes, limit, each, progress)
+        found = inspect_file(path, column, options, each, progress)
     if form == "json":
         text = json_text(as_dict(found)) + "\n"
         if output:

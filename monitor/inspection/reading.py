@@ -15,18 +15,26 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from checks.text.calibration import CalibrationError
+from checks.text.detectors import NGRAMS, DetectorFailed, DetectorMissing, is_known, missing
 from checks.text.inspection import table_of, to_binary
-from checks.text.learning import learn
+from checks.text.learning import calibrated, learn
+from checks.text.lexicon import LexiconMissing
 from checks.text.reading import annotate
 from checks.text.summary import Gatherer, Summary
+from monitor import mixed_labels
 from monitor.contract import FilesSource, guess
 from monitor.errors import SourceError, UsageError
+from monitor.inspection.second_opinion import SecondOpinion, ranks_of
+from monitor.privacy import redact
 from monitor.progress import Progress, silent
 from monitor.sources import PAGE_ROWS, Reject, lines
 from monitor.sources.files import Files
 
 if TYPE_CHECKING:
+    from checks.text.confirmation import Confirmation
     from checks.text.plan import TextPlan
+    from monitor.mixed_labels import MixedLabels
 
 # The plan is learnt from so many messages of a longer file, drawn at random; each is cut to so many bytes.
 LEARNT = 100_000
@@ -58,40 +66,71 @@ class SetAside:
 
 
 @dataclass(frozen=True)
+class Options:
+    """How the texts of a file are read.
+
+    languages     told apart, None for all;  limit  messages from the beginning, None for all
+    detector      of the language of whole messages;  lexicon  whether words are weighed by how common they are
+    mixed_labels  a file of labelled messages that calibrates the mixed share
+    redacted      whether examples are shown without what says who people are
+    """
+
+    languages: Sequence[str] | None = None
+    limit: int | None = None
+    detector: str = NGRAMS
+    lexicon: bool = False
+    mixed_labels: str | None = None
+    redacted: bool = True
+
+
+_PLAIN = Options()
+
+
+@dataclass(frozen=True)
 class Inspected:
-    """`column` is None for plain text; `learnt_from` messages the plan is from."""
+    """`column` is None for plain text; `learnt_from` messages the plan is from; `confirmation` is ftfy's, if asked."""
 
     path: str
     column: str | None
     summary: Summary
     aside: SetAside
     learnt_from: int
+    confirmation: Confirmation | None
 
 
 def inspect_file(
     path: str,
     column: str | None,
-    languages: Sequence[str] | None,
-    limit: int | None,
+    options: Options = _PLAIN,
     each: Callable[[Texts, pa.Table], None] | None = None,
     progress: Progress = silent,
 ) -> Inspected:
     """Inspect the texts of a file, a glob or a URL; `each` is given every page with its rows of `table_of`.
 
     Memory is bounded, however long the file is. Without `column` the one that looks like text is taken; a file that
-    is no table is read line by line. Raises UsageError for a column that is not there or holds no text.
+    is no table is read line by line. Raises UsageError for a column that is not there or holds no text, and for
+    options that cannot be carried out.
     """
+    limit = options.limit
+    _check(options)
     chosen = _column(path, column)
+    labels = _labels(options, chosen)
     learnt = _Sample()
     for texts in _limited(_pages(path, chosen, SetAside()), limit):
         learnt.add(texts.messages)
         progress("reading", learnt.seen, None)
     progress("learning what to expect", 0, None)  # and compiling, the first time
-    plan = _learnt(learnt.messages(), languages)
-    gatherer, aside = Gatherer(plan, languages, learnt_here=True), SetAside()
+    plan = _learnt(learnt.messages(), options, labels)
+    hide = _redacted if options.redacted else None
+    gatherer = Gatherer(plan, options.languages, learnt_here=True, redact=hide)
+    aside, second = SetAside(), SecondOpinion()
     for texts in _limited(_pages(path, chosen, aside), limit):
-        notes = annotate(texts.messages, plan)
+        try:
+            notes = annotate(texts.messages, plan)
+        except DetectorFailed as error:
+            raise UsageError(f"--detector: {error}") from error
         gatherer.add(texts.messages, notes)
+        second.add(texts.messages, notes)
         if each is not None:
             each(texts, table_of(notes, plan))
         progress("inspecting", gatherer.messages, learnt.seen)
@@ -99,7 +138,8 @@ def inspect_file(
         raise UsageError(
             f"{path}: there is no message to read" + "".join(f"; {one}" for one in aside.first[:1])
         )
-    return Inspected(path, chosen, gatherer.summary(), aside, min(learnt.seen, LEARNT))
+    summary = gatherer.summary()
+    return Inspected(path, chosen, summary, aside, min(learnt.seen, LEARNT), second.confirmation())
 
 
 def texts_of(path: str, column: str | None, aside: SetAside) -> Iterator[Texts]:
@@ -107,11 +147,42 @@ def texts_of(path: str, column: str | None, aside: SetAside) -> Iterator[Texts]:
     return _pages(path, _column(path, column), aside)
 
 
-def _learnt(messages: pa.LargeBinaryArray, languages: Sequence[str] | None) -> TextPlan:
+def _check(options: Options) -> None:
+    """Before a long file is read: whether it can be read as asked."""
+    if not is_known(options.detector):
+        names = "ngrams, langdetect, lingua, py3langid, pycld2 or package.module:function"
+        raise UsageError(f"--detector: no detector {options.detector}; use {names}")
+    if (cure := missing(options.detector)) is not None:
+        raise UsageError(f"--detector: {cure}")
+
+
+def _labels(options: Options, column: str | None) -> MixedLabels | None:
+    if options.mixed_labels is None:
+        return None
     try:
-        return learn(messages, None if languages is None else tuple(languages))
+        return mixed_labels.read(options.mixed_labels, Path(), column)
+    except mixed_labels.LabelsProblem as error:
+        raise UsageError(f"--mixed-labels: {error}") from error
+
+
+def _learnt(messages: pa.LargeBinaryArray, options: Options, labels: MixedLabels | None) -> TextPlan:
+    languages = None if options.languages is None else tuple(options.languages)
+    try:
+        plan = learn(messages, languages, lexicon=options.lexicon, detector=options.detector)
+        return plan if labels is None else calibrated(plan, labels.messages, labels.mixed)
+    except (DetectorMissing, DetectorFailed) as error:
+        raise UsageError(f"--detector: {error}") from error
+    except LexiconMissing as error:
+        raise UsageError(f"--lexicon: {error}") from error
+    except CalibrationError as error:
+        raise UsageError(f"--mixed-labels: {options.mixed_labels}: {error}") from error
     except ValueError as error:
         raise UsageError(f"--languages: {error}") from error
+
+
+def _redacted(text: bytes) -> bytes:
+    """The text without what says who people are; bytes that are no UTF-8 stay as they are."""
+    return redact([text.decode("utf-8", "surrogateescape")])[0].encode("utf-8", "surrogateescape")
 
 
 class _Sample:
@@ -124,7 +195,7 @@ class _Sample:
         self._limit = np.uint64(0xFFFFFFFFFFFFFFFF)
 
     def add(self, messages: pa.LargeBinaryArray) -> None:
-        ranks = _mixed(np.arange(self.seen, self.seen + len(messages), dtype=np.uint64))
+        ranks = ranks_of(self.seen, len(messages))
         self.seen += len(messages)
         low = np.flatnonzero(ranks <= self._limit)
         self._parts.append(_cut(messages.take(pa.array(low))))
@@ -146,14 +217,6 @@ class _Sample:
             return pa.array([], pa.large_binary())
         self._compact()
         return pa.concat_arrays(self._parts)
-
-
-def _mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """splitmix64: the same for the same position, and in no order."""
-    mixed = (numbers + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(mixed ^ (mixed >> np.uint64(31)), np.uint64)
 
 
 def _cut(messages: pa.LargeBinaryArray) -> pa.LargeBinaryArray:

@@ -13,6 +13,7 @@ from rich.text import Text
 from monitor.inspection.names import LANGUAGES
 
 if TYPE_CHECKING:
+    from checks.text.confirmation import Confirmation
     from checks.text.summary import Share, Summary
     from monitor.inspection.reading import Inspected
 
@@ -32,6 +33,7 @@ def report(found: Inspected) -> Group:
     blocks += _section("Encoding damage", summary.encoding, "none found")
     if summary.codecs:
         blocks.append(_line("read with the wrong codec: " + _codecs(summary)))
+    blocks += _confirmed(found.confirmation)
     blocks += _section("Evasion", summary.evasion, "none found")
     blocks += _words(summary)
     blocks.append(_line(_how(found), "dim"))
@@ -121,6 +123,24 @@ def _words(summary: Summary) -> list[RenderableType]:
 def _codecs(summary: Summary) -> str:
     total = sum(count for _, count in summary.codecs)
     return ", ".join(f"{percent(count / total)} as {codec}" for codec, count in summary.codecs[:4])
+
+
+def _confirmed(found: Confirmation | None) -> list[RenderableType]:
+    """The second opinion on mojibake, for as far as it went."""
+    if found is None or not (found.looked_at or found.others_looked_at):
+        return []
+    said = []
+    if found.looked_at:
+        outside = f" ({found.outside:,} are of codecs that it does not try)" if found.outside else ""
+        said.append(f"ftfy would repair {found.confirmed:,} of {found.looked_at:,} with mojibake{outside}")
+    if found.others_looked_at:
+        said.append(
+            f"{'ftfy would repair ' if not said else ''}{found.missed:,} of {found.others_looked_at:,} others"
+        )
+    low, high = (percent(end) for end in (found.low, found.high))
+    return [
+        _line(f"confirmed: {percent(found.rate)} of all messages ({low} to {high}): " + " and ".join(said))
+    ]
 
 
 def _how(found: Inspected) -> str:

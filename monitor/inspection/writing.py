@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -61,11 +62,12 @@ class RowWriter:
 
 
 def as_dict(found: Inspected) -> dict[str, Any]:
-    """The summary, JSON-safe, with where it is from."""
+    """The summary, JSON-safe, with where it is from and what ftfy says of the mojibake."""
     return {
         "file": found.path,
         "column": found.column,
         "learnt_from": found.learnt_from,
         "set_aside": {"count": found.aside.count, "first": found.aside.first},
+        "confirmation": None if found.confirmation is None else asdict(found.confirmation),
         **found.summary.to_dict(),
     }

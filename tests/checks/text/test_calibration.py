@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -11,9 +13,11 @@ from checks.text.calibration import (
     Calibration,
     CalibrationError,
     calibrate,
+    calibrate_by,
     counts_of,
     mixed_level,
 )
+from checks.text.learning import calibrated
 
 
 def labelled(mixed_said: int, mixed: int, pure_said: int, pure: int) -> Calibration:
@@ -117,3 +121,40 @@ def test_the_level_is_the_number_of_words_in_the_lesser_language() -> None:
     levels = mixed_level(text.annotate(pa.array(messages), plan))
     assert levels.tolist() == [0, 3, 0]
     assert counts_of(levels).tolist() == [2, 0, 0, 1]
+
+
+ENGLISH = "The parcel came very late and nobody answered the phone"
+MIXED = "The parcel llegó muy tarde y nadie contestó el teléfono but I would like my money back"
+
+
+def test_messages_too_short_to_mix_count_on_neither_side() -> None:
+    plan = text.learn(pa.array([ENGLISH, MIXED]), ("en", "es"))
+    sample = [MIXED] * 25 + [ENGLISH] * 25
+    truth = np.repeat([True, False], 25)
+    short = ["ok", "...", "", "hola"] * 10
+    plain = calibrate_by(text.annotate(pa.array(sample), plan), truth)
+    longer = text.annotate(pa.array(sample + short), plan)
+    assert calibrate_by(longer, np.append(truth, np.zeros(len(short), np.bool_))) == plain
+    calibrated_plan = calibrated(plan, pa.array(sample), truth)
+    assert calibrated_plan.calibration == plain
+    windows = [sample, sample + short]
+    shares = [text.inspect(window, plan=calibrated_plan).summary.mixed_corrected for window in windows]
+    assert shares[0] == shares[1]
+    assert shares[0] is not None
+    assert abs(shares[0].share - 0.5) < 0.02
+
+
+def test_labels_of_messages_that_cannot_mix_are_said_to_be_missing() -> None:
+    plan = text.learn(pa.array([ENGLISH, MIXED]), ("en", "es"))
+    notes = text.annotate(pa.array([MIXED] * 30 + ["ok"] * 30), plan)
+    with pytest.raises(CalibrationError, match=r"0 messages are labelled not mixed.*\(30 without two words"):
+        calibrate_by(notes, np.repeat([True, False], 30))
+
+
+def test_a_plan_keeps_its_calibration() -> None:
+    plan = text.learn(pa.array([ENGLISH, MIXED]), ("en", "es"))
+    kept = calibrated(plan, pa.array([MIXED, ENGLISH] * 30), np.tile([True, False], 30))
+    body = json.loads(json.dumps(kept.to_dict()))
+    assert text.TextPlan.from_dict(body).calibration == kept.calibration
+    assert body != plan.to_dict()
+    assert text.TextPlan.from_dict(plan.to_dict()).calibration is None
