@@ -140,10 +140,3 @@ def _word(value: object) -> str | None:
 
 def _one_array(column: pa.ChunkedArray) -> pa.Array:
     return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-
-
-def agree(labels: Labels, label: str, prediction: str) -> bool:
-    """Whether a prediction was right: the same word, or on the same side of `positive`."""
-    if labels.positive is None:
-        return label == prediction
-    return (label == labels.positive) == (prediction == labels.positive)

@@ -16,20 +16,19 @@ from sqlalchemy import Connection
 
 from checks import explain
 from checks.performance import cohort, detector
-from checks.performance.cohort import Cohort, Release
+from checks.performance.cohort import LEAST_OF_A_SEGMENT, Cohort, Release
 from checks.performance.detector import Detector
 from checks.performance.estimated import BLIND
 from checks.performance.estimates import Estimate
-from checks.series import ALL, Series
+from checks.series import ALL, Kind, Series
 from monitor.alerts.attributes import Attributes, Moved
 from monitor.alerts.episodes import FamilyFinding
+from monitor.cohorts import cohort_of
 from monitor.contract.model import Labels
-from monitor.store import labels as stored_labels
 from monitor.store import measurements, samples, verdicts
 from monitor.store import performance as stored
 from monitor.store import series as stored_series
 from monitor.store.engine import Store
-from monitor.store.samples import Sample
 from monitor.watched import Watched
 
 # Of the windows that may pass between two false episodes of the model, this detector may use up a tenth: it waits ten
@@ -37,6 +36,8 @@ from monitor.watched import Watched
 _SHARE_OF_BUDGET = 0.1
 _DETECTORS = ("error_rate", "estimated_error_rate")
 _REFERENCE_RECORDS = 20_000
+# Everything else is a share of 1.
+_NO_SHARES = ("mae", "rmse", "bias", "label_delay_days")
 
 
 @dataclass(frozen=True)
@@ -97,14 +98,19 @@ class Performance:
         self._release: Release | None = None
 
     def learn(self, now_us: int) -> Release | None:
-        """How the model did on the labelled records of the reference, frozen once known; None while too few are."""
+        """How the model did on the labelled records of the reference, frozen once known; None while too few are.
+
+        Nothing is frozen before the reference is mature: what is labelled first is seldom like the rest.
+        """
         if self._release is None:
             with self._store.read() as conn:
                 body = stored.release(conn, self._watched.id, self._baseline_id)
                 if body is None:
                     rows = samples.smallest_ranks(conn, self._watched.id, *self._span, _REFERENCE_RECORDS)
-                    reference = self._cohort(conn, rows, until_us=now_us)
+                    reference = cohort_of(conn, self._watched, rows, until_us=now_us)
             if body is None:
+                if now_us < self._span[1] + self._labels.mature_after_us:
+                    return None
                 try:
                     made = cohort.release(reference)
                 except ValueError:
@@ -135,22 +141,26 @@ class Performance:
                 if until_us + labels.mature_after_us > end_us:
                     break
                 rows = samples.of_window(conn, self._watched.id, mature_us)
-                known = self._cohort(conn, rows, until_us=until_us + labels.mature_after_us)
-                metrics.setdefault(mature_us, []).extend(self._realised(known))
+                known = cohort_of(conn, self._watched, rows, until_us=until_us + labels.mature_after_us)
+                metrics.setdefault(mature_us, []).extend(self._realised(known, made))
                 even = known.where(known.known & known.even)
                 detectors["error_rate"] = detector.step(
                     detectors["error_rate"],
-                    even.wrong.astype(np.float64),
+                    even.wrong(made.limit).astype(np.float64),
                     self._tolerated(made.risk),
                     mature_us,
                 )
                 if len(even):
-                    said.append((mature_us, "error_rate", detectors["error_rate"].evidence))
+                    said.append((mature_us, made.error_rate, detectors["error_rate"].evidence))
                 looked_until_us = until_us
-            now = self._cohort(conn, samples.of_window(conn, self._watched.id, start_us), until_us=0)
+            rows = samples.of_window(conn, self._watched.id, start_us)
+            now = cohort_of(conn, self._watched, rows, until_us=0)
         if made.estimated_risk is not None and len(now):
-            estimates = cohort.estimated_metrics(now, made)
-            metrics.setdefault(start_us, []).extend(self._rows(estimates, len(now), ALL))
+            for value in made.calibrations:
+                part = now.of(value)
+                if value == ALL or len(part) >= LEAST_OF_A_SEGMENT:
+                    estimates = cohort.estimated_metrics(part, made)
+                    metrics.setdefault(start_us, []).extend(self._rows(estimates, len(part), value))
             detectors["estimated_error_rate"] = detector.step(
                 detectors["estimated_error_rate"],
                 cohort.expected_losses(now.where(now.even), made),
@@ -204,28 +214,13 @@ class Performance:
 
     # ----- pieces -------------------------------------------------------------------------------------------
 
-    def _cohort(self, conn: Connection, rows: Sequence[Sample], until_us: int) -> Cohort:
-        """Kept records with the labels that were given until then; without a prediction there is nothing to compare."""
-        rows = [row for row in rows if row.prediction is not None]
-        known = stored_labels.of_events(conn, self._watched.id, [row.event_id for row in rows], until_us)
-        smallest = min((row.inclusion_probability for row in rows), default=1.0)
-        found = [known.get(row.event_id) for row in rows]
-        return Cohort(
-            predicted=[str(row.prediction) for row in rows],
-            label=[None if label is None else label.label for label in found],
-            positive=self._labels.positive,
-            score=np.array([np.nan if row.score is None else row.score for row in rows], np.float64),
-            weight=np.array([1 / row.inclusion_probability for row in rows], np.float64),
-            even=np.array([row.rank <= smallest for row in rows], np.bool_),
-            segment=[tuple(f"{name}={value}" for name, value in row.segments.items()) for row in rows],
-        )
-
-    def _realised(self, known: Cohort) -> list[tuple[Series, int, Estimate]]:
+    def _realised(self, known: Cohort, made: Release) -> list[tuple[Series, int, Estimate]]:
         count = int(known.known.sum())
-        found = self._rows(cohort.realised_metrics(known), count, ALL)
-        for value in known.segments(cohort.LEAST_OF_A_SEGMENT):
+        found = self._rows(cohort.realised_metrics(known, made), count, ALL)
+        for value in known.segments(LEAST_OF_A_SEGMENT):
             part = known.of(value)
-            found += self._rows(cohort.realised_metrics(part), int(part.known.sum()), value)
+            found += self._rows(cohort.realised_metrics(part, made), int(part.known.sum()), value)
+        found += self._rows(known.delays(), count, ALL)
         coverage = known.coverage()
         return found + (self._rows({"label_coverage": coverage}, len(known), ALL) if coverage else [])
 
@@ -236,18 +231,22 @@ class Performance:
 
     def _series(self, name: str, segment: str = ALL) -> Series:
         metric, _, term = name.partition("[")
-        return Series(metric, self._column, segment, term.rstrip("]"), "rate", "performance")
+        kind: Kind = "mean" if metric in _NO_SHARES else "rate"
+        return Series(metric, self._column, segment, term.removesuffix("]"), kind, "performance")
 
     def _tolerated(self, risk: float) -> float:
         return min(risk + self._labels.tolerance, 1.0)
 
     def _expected(self, series: Series) -> float:
-        """The error rate at release, where a series is one; nothing is expected of the others."""
+        """The error rate at release, where a series is that of all records; nothing is expected of the others."""
         made = self._release
-        if made is None or series.metric not in _DETECTORS:
+        if made is None or series.segment != ALL:
             return math.nan
-        risk = made.wrong / made.records if series.metric == "error_rate" else made.estimated_risk
-        return math.nan if risk is None else risk
+        if series.metric == made.error_rate:
+            return made.wrong / made.records
+        if series.metric != "estimated_error_rate" or made.estimated_risk is None:
+            return math.nan
+        return made.estimated_risk
 
     @property
     def _bar(self) -> float:
@@ -282,9 +281,10 @@ class Performance:
         zone = self._watched.contract.timezone
         newest = {series.name: value for window in sorted(metrics) for series, _, value in metrics[window]}
         for name in firing:
-            series, one = self._series(name), state.detectors[name]
+            measured, one = name == "error_rate", state.detectors[name]
+            series = self._series(made.error_rate if measured else name)
             value = newest.get(series.name)
-            at_release = made.wrong / made.records if name == "error_rate" else made.estimated_risk or 0.0
+            at_release = made.wrong / made.records if measured else made.estimated_risk or 0.0
             moved.append(
                 Moved(
                     series=series.name,
@@ -299,16 +299,19 @@ class Performance:
                 )
             )
             now = "has risen" if value is None else f"is {explain.percent(value.value)} in the newest window"
-            kind = (
-                "Errors, measured on labels"
-                if name == "error_rate"
-                else f"Errors, estimated from calibrated scores and {BLIND}"
-            )
-            risk = made.risk if name == "error_rate" else at_release
             said.append(
-                f"{kind}: the rate {now}; it was {explain.percent(at_release)} at release, and up to "
-                f"{explain.percent(self._tolerated(risk))} is tolerated."
+                f"{_errors(made, measured)}: the rate {now}; it was {explain.percent(at_release)} at release, and up "
+                f"to {explain.percent(self._tolerated(made.risk if measured else at_release))} is tolerated."
             )
             if one.since_us is not None:
                 said.append(f"It began about {explain.at(one.since_us, zone)}.")
         return Attributes(moved=tuple(moved), sentences=tuple(said))
+
+
+def _errors(made: Release, measured: bool) -> str:
+    """What is counted as an error, at the beginning of a sentence."""
+    if not measured:
+        return f"Errors, estimated from calibrated scores and {BLIND}"
+    if made.limit is None:
+        return "Errors, measured on labels"
+    return f"Errors larger than {made.limit:.4g}, measured on labels"

@@ -65,3 +65,22 @@ def mean(values: Floats, weight: Floats) -> Estimate | None:
     count = len(values)
     half = Z_95 * math.sqrt(float(residual @ residual) * (count / (count - 1) if count > 1 else 1.0)) / total
     return Estimate(value, value - half, value + half)
+
+
+def quantile(values: Floats, weight: Floats, share: float) -> Estimate | None:
+    """The least value that `share` (0..1) of the weight lies at or below, with Woodruff's interval (1952).
+
+    values: float64[n]; weight: float64[n] > 0. None without values.
+    """
+    if not len(values):
+        return None
+    order = np.argsort(values, kind="stable")
+    ordered, mass = values[order], np.cumsum(weight[order]) / weight.sum()
+    effective = float(weight.sum()) ** 2 / float(weight @ weight)
+    around = wilson(share, effective)
+
+    def at(part: float) -> float:
+        # Sums of weights miss a round share by rounding errors.
+        return float(ordered[min(int(np.searchsorted(mass, part - 1e-12)), len(ordered) - 1)])
+
+    return Estimate(at(share), at(around.low), at(around.high))

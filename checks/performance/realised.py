@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from checks.performance.estimates import Z_95, Estimate, Floats, mean, rate
 
 CALIBRATION_BINS = 10
+MOST_CLASSES = 20  # whose recall is told one by one
 Bools = npt.NDArray[np.bool_]
 
 
@@ -44,16 +46,19 @@ def classes(
     truth: Sequence[str], predicted: Sequence[str], weight: Floats | None = None
 ) -> dict[str, Estimate]:
     """Metrics of a model of several classes: accuracy, macro_f1 (mean over the classes that were true or said), and
-    `recall[class]` of each true class. Empty for n = 0."""
+    `recall[class]` of the 20 commonest true classes. Empty for n = 0."""
     weight = np.ones(len(truth)) if weight is None else weight
     yes, said = np.asarray(truth, object), np.asarray(predicted, object)
     found: dict[str, Estimate | None] = {
         "accuracy": rate((yes == said).astype(np.float64), np.ones(len(yes)), weight)
     }
     scores = []
+    counts = Counter(truth)
+    common = set(sorted(counts, key=lambda label: (-counts[label], label))[:MOST_CLASSES])
     for label in sorted({*truth, *predicted}):
         is_true, is_said = (yes == label).astype(np.float64), (said == label).astype(np.float64)
-        found[f"recall[{label}]"] = rate(is_true * is_said, is_true, weight)
+        if label in common:
+            found[f"recall[{label}]"] = rate(is_true * is_said, is_true, weight)
         one = rate(2 * is_true * is_said, is_true + is_said, weight)
         if one is not None:
             scores.append(one)

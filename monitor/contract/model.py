@@ -124,6 +124,8 @@ class ColumnSpec(Part):
     profiles: tuple[v.Text, ...] = ()
     # Whether words are weighed by how common they are in each language.
     lexicon: Annotated[bool, Field(strict=True)] = False
+    # A file of labelled messages, relative to the contract's folder, that calibrates the share of mixed ones.
+    mixed_labels: v.Text | None = None
     range: v.Range | None = None
     values: Annotated[tuple[v.Word, ...], Field(min_length=1)] | None = None
     slo: Slo | None = None
@@ -195,7 +197,7 @@ class Labels(Part):
     ]
     key: v.Text  # the column that holds the event id
     value: v.Text  # the column that holds the label
-    labelled: v.Text | None = None  # the column that says when; else the time it was read
+    labelled: v.Text | None = None  # the column that says when; else a label counts whenever it was read
     positive: v.Word | None = None  # of a yes/no model: the label, and the prediction, that is a yes
     mature_after_us: v.DurationUs = Field(7 * v.DAY_US, alias="mature_after")
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.02

@@ -90,6 +90,8 @@ def settings_fit_kind(contract: Contract) -> Iterator[Problem]:
             yield Problem((*at, "profiles"), f"a {spec.kind} has no language profiles; use kind: text")
         if spec.lexicon and spec.kind != "text":
             yield Problem((*at, "lexicon"), f"a {spec.kind} has no words to weigh; use kind: text")
+        if spec.mixed_labels is not None and spec.kind != "text":
+            yield Problem((*at, "mixed_labels"), f"a {spec.kind} mixes no languages; use kind: text")
         if spec.evidently and spec.kind == "text":
             yield Problem((*at, "evidently"), "Evidently's stat tests need numbers or categories; remove it")
         for index, method in enumerate(spec.evidently if spec.kind != "text" else ()):
@@ -227,6 +229,12 @@ def labels_can_be_joined(contract: Contract) -> Iterator[Problem]:
     if not contract.names("prediction"):
         yield Problem(
             ("labels",), "there is no prediction to compare with; declare a column of that role", key=True
+        )
+    predicted = [contract.column_specs[name].kind for name in contract.names("prediction")]
+    if labels.positive is not None and "number" in predicted:
+        yield Problem(
+            ("labels", "positive"),
+            "the prediction is a number, and a number has no yes; remove it, or make the prediction a category",
         )
     if contract.source.id is None:
         yield Problem(

@@ -13,8 +13,9 @@ from monitor.app import App
 from monitor.clock import SimulatedClock
 from monitor.contract import load, parse
 from monitor.errors import ContractError
+from monitor.performance import State
 from monitor.settings import Settings
-from monitor.store import labels, listing, models
+from monitor.store import labels, listing, models, performance
 from monitor.store.engine import Store
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
@@ -81,7 +82,11 @@ def table(path: Path, names: tuple[str, ...], rows: list[tuple[str, ...]]) -> No
 
 
 def judged(url: str, folder: Path) -> App:
-    clock = SimulatedClock(int((BEGIN + timedelta(days=DAYS, hours=1)).timestamp()) * 1_000_000)
+    return judged_at(url, folder, DAYS)
+
+
+def judged_at(url: str, folder: Path, day: int) -> App:
+    clock = SimulatedClock(int((BEGIN + timedelta(days=day, hours=1)).timestamp()) * 1_000_000)
     app = App(Store(url), clock, Settings(database_url=url))
     app.one_pass(app.register(load(folder / "contract.yaml"), author="test"))
     return app
@@ -117,6 +122,17 @@ def test_a_model_that_does_as_at_release_pages_nobody(store_url: str, tmp_path: 
     assert sorted(estimated) == list(range(10, DAYS))
     gaps = [estimated[day] - real[day] for day in real]
     assert abs(sum(gaps) / len(gaps)) < 0.02
+    app.store.close()
+
+
+def test_delays_are_told_beside_the_coverage(store_url: str, tmp_path: Path) -> None:
+    write(tmp_path)
+    app = judged(store_url, tmp_path)
+    delays = measured(app, "label_delay_days")
+    assert [day for day, _ in delays] == sorted(
+        [*range(10, DAYS - MATURE_DAYS)] * 2
+    )  # median and 90th percentile
+    assert all(value == pytest.approx(20 / 24) for _, value in delays)
     app.store.close()
 
 
@@ -176,11 +192,111 @@ def test_missing_labels_are_told_and_records_are_judged(store_url: str, tmp_path
     app.store.close()
 
 
+NUMERIC = (
+    CONTRACT.replace(
+        "decision: {role: prediction, kind: category}", "price: {role: prediction, kind: number}"
+    )
+    .replace("  score: {role: score, range: [0, 1]}\n", "")
+    .replace("  positive: spam\n", "")
+)
+
+
+def write_numbers(folder: Path, *, worse_from: int | None = None) -> None:
+    """Prices and what was paid: errors of 10 on average, from a day on twice as large."""
+    rng = random.Random(11)
+    (folder / "contract.yaml").write_text(NUMERIC)
+    records, truths = [], []
+    for day in range(DAYS):
+        for k in range(A_DAY):
+            price = rng.uniform(50, 150)
+            spread = 12.5 * (2 if worse_from is not None and day >= worse_from else 1)
+            paid = price + rng.gauss(0, spread) - 1
+            at = BEGIN + timedelta(days=day, minutes=9 * k)
+            records.append((f"r{day}-{k}", at.isoformat(), f"{price:.2f}", rng.choice(("NO", "SE"))))
+            word = "unsold" if k % 50 == 0 else f"{paid:.2f}"
+            truths.append((f"r{day}-{k}", word, (at + timedelta(hours=20)).isoformat()))
+    table(folder / "records.csv", ("id", "at", "price", "country"), records)
+    table(folder / "labels.csv", ("record", "truth", "reviewed"), truths)
+
+
+def test_numbers_have_errors_in_their_own_unit(store_url: str, tmp_path: Path) -> None:
+    write_numbers(tmp_path)
+    app = judged(store_url, tmp_path)
+    assert episodes(app) == []
+    assert all(8 < value < 12 for _, value in measured(app, "mae"))
+    assert all(10 < value < 15 for _, value in measured(app, "rmse"))
+    bias = [value for _, value in measured(app, "bias")]
+    assert sum(bias) / len(bias) == pytest.approx(1, abs=0.7)  # predicted more than was paid
+    assert measured(app, "mae", "country=NO")
+    large = [value for _, value in measured(app, "large_error_rate")]
+    assert sum(large) / len(large) == pytest.approx(0.1, abs=0.02)
+    # What is no number is no label.
+    assert all(value == pytest.approx(1 - 4 / A_DAY) for _, value in measured(app, "label_coverage"))
+    assert measured(app, "recall") == measured(app, "accuracy") == measured(app, "estimated_accuracy") == []
+    app.store.close()
+
+
+def test_errors_of_numbers_that_grew_page(store_url: str, tmp_path: Path) -> None:
+    write_numbers(tmp_path, worse_from=14)
+    app = judged(store_url, tmp_path)
+    (episode,) = episodes(app)
+    opened = (episode["opened_us"] / 1e6 - BEGIN.timestamp()) / 86_400
+    assert 14 + MATURE_DAYS <= opened <= 14 + MATURE_DAYS + 3
+    assert "Errors larger than" in episode["attributes"]
+    app.store.close()
+
+
+def test_a_reference_is_not_believed_before_its_labels_are_complete(store_url: str, tmp_path: Path) -> None:
+    write(tmp_path)
+    app = judged_at(store_url, tmp_path, 11)
+    assert measured(app, "estimated_accuracy") == []
+    app.clock.set(int((BEGIN + timedelta(days=13, hours=1)).timestamp()) * 1_000_000)  # type: ignore[attr-defined]
+    app.one_pass(app.watched()[0])
+    assert [day for day, _ in measured(app, "estimated_accuracy")] == [11, 12]
+    app.store.close()
+
+
+def test_late_records_of_a_window_do_not_count_its_labels_twice(store_url: str, tmp_path: Path) -> None:
+    """Judging again after a revision ends where judging everything at once would have."""
+    write(tmp_path, wrong_from=14)
+    (tmp_path / "contract.yaml").write_text(
+        CONTRACT.replace("records.csv", '"records*.csv"').replace("keep: 60d", "keep: 60d, horizon: 20d")
+    )
+    app = judged(store_url, tmp_path)
+    at = BEGIN + timedelta(days=15, hours=5)
+    late = [(f"late-{k}", at.isoformat(), "spam", "0.9", "SE") for k in range(5)]
+    table(tmp_path / "records-late.csv", ("id", "at", "decision", "score", "country"), late)
+    app.one_pass(app.watched()[0])
+    again = states(app)
+    app.store.close()
+    url = f"sqlite:///{tmp_path / 'fresh.db'}"
+    Store(url).upgrade()
+    fresh = judged(url, tmp_path)
+    assert states(fresh).keys() == again.keys()
+    for day, (looked, evidence) in states(fresh).items():
+        assert again[day] == (looked, pytest.approx(evidence, rel=1e-9)), day
+    fresh.store.close()
+
+
+def states(app: App) -> dict[int, tuple[int, float]]:
+    """Up to where labels were looked at, and the evidence of the errors, after each window."""
+    found = {}
+    with app.store.read() as conn:
+        for day in range(10, DAYS):
+            start = int((BEGIN + timedelta(days=day)).timestamp()) * 1_000_000
+            body = performance.latest_before(conn, models.get(conn, "spam").id, start + 1)
+            if body is not None:
+                state = State.from_dict(body)
+                found[day] = (state.looked_until_us, state.detectors["error_rate"].evidence)
+    return found
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
         ("keep: 60d", "keep: 2d", "labels.mature_after: samples are kept for 2d"),
         ("{role: prediction, kind: category}", "{role: feature, kind: category}", "no prediction to compare"),
+        ("{role: prediction, kind: category}", "{role: prediction, kind: number}", "a number has no yes"),
         ("id: id, ", "", "labels.key: records have no id"),
         ("{path: labels.csv}", "{url: env:LABELS}", "needs either table or query"),
         ("tolerance: 0.05", "tolerance: 5", "labels.tolerance"),
