@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tests.bench import flights
-from tests.bench.decision import cost, nulls, real_year, samples, shapes
+from tests.bench.decision import cbpe, cost, explanation, nulls, real_year, samples, shapes
 from tests.bench.decision.common import Figure
 
 # Each with the streams it runs over when none are asked for.
@@ -24,6 +24,8 @@ PARTS: Mapping[str, tuple[Callable[[int], Iterator[Figure]], int]] = {
     "samples": (samples.figures, 4),
     "shapes": (shapes.figures, 2_000),
     "cost": (cost.figures, 1),
+    "explanation": (explanation.figures, 100),
+    "cbpe": (cbpe.figures, 1),
 }
 
 
