@@ -85,6 +85,22 @@ def observe(profiles: Iterable[Profile], start_us: Sequence[int], plan: Plan) ->
     return reading.observations(np.asarray(start_us, np.int64), table, repeated)
 
 
+def observe_segments(profile: Profile, plan: Plan, segments: Sequence[str]) -> Observations:
+    """The statistics of one profile as if each of the segments were all its traffic: row i is `segments[i]`.
+
+    Only series of segment `*` mean anything in it; those that no segment keeps counts of (words, repeated messages,
+    duplicates) have nothing to count. KeyError for a segment that the plan does not have.
+    """
+    reading = _reading(plan)
+    width = plan.layout.narrow_width
+    place = {name: i for i, name in enumerate(plan.segments)}
+    table = np.zeros((len(segments), reading.slots), np.int64)
+    for row, name in enumerate(segments):
+        reading.fill_segment(profile, place[name] * width, width, table[row])
+    nothing = np.zeros((len(segments), len(reading.text_columns)), np.float64)
+    return reading.observations(np.zeros(len(segments), np.int64), table, nothing)
+
+
 @lru_cache(maxsize=16)
 def _reading(plan: Plan) -> _Reading:
     reading = _Reading(plan)
@@ -168,6 +184,14 @@ class _Reading:
         np.add.at(row, slots[used], profile.add.values[used])
         for i, column in enumerate(self.text_columns):
             repeated[i] = repeated_messages(profile, self.plan, column)
+
+    def fill_segment(self, profile: Profile, first: int, width: int, row: npt.NDArray[np.int64]) -> None:
+        """As `fill`, with the cells of one segment, `width` from `first`, in the place of those of all traffic."""
+        cells, values = profile.add.cells, profile.add.values
+        span = slice(*np.searchsorted(cells, [first, first + width]))
+        slots = self._slot_of[cells[span] - first]
+        used = slots >= 0
+        np.add.at(row, slots[used], values[span][used])
 
     def observations(
         self,

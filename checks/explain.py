@@ -7,18 +7,25 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from checks.attribution import Share, segments
+from checks.attribution import Mix, Share, mixes, segments
+from checks.contributions import Bin, contributions
 from checks.series import ALL, Series
 
 if TYPE_CHECKING:
     from checks.baseline import Baseline
     from checks.decision import Finding, Named
 
-__all__ = ["Share", "segments", "sentences"]
+__all__ = ["Bin", "Mix", "Share", "contributions", "mixes", "segments", "sentences"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))
 _OTHERS_NAMED = 3
 _CODECS_NAMED = 2
+# Bins that are told, each with at least this share of the divergence.
+_BINS_NAMED, _LEAST_OF_BIN = 3, 0.1
+# A changed mix is told where it is so much of the change; with so much, little is left for the segments themselves.
+_LEAST_MIX, _NEARLY_ALL_MIX, _AGAINST = 0.25, 0.67, 1.33
+_PORTIONS = ((1.0, "all"), (0.9, "nine tenths"), (0.75, "three quarters"), (0.67, "two thirds"), (0.5, "half"),
+             (0.33, "a third"), (0.25, "a quarter"))  # fmt: skip
 
 Words = Callable[[Series], str]
 
@@ -52,9 +59,13 @@ def sentences(
     timezone: str,
     terms: Sequence[str] = (),
     told: str = "",
+    *,
+    bins: Sequence[Bin] = (),
+    mixes: Sequence[Mix] = (),
 ) -> tuple[str, str, str]:
     """Three sentences from computed facts; `terms` are words that became more frequent, new or not,
-    to show where the vocabulary moved; `told` is a clause about what moved most, as `mojibake` gives it.
+    to show where the vocabulary moved; `told` is a clause about what moved most, as `mojibake` gives it; `bins` say
+    where the values of the leading series went, `mixes` how much of it is another mix of segments.
 
     A finding of hard breaks alone says their messages. Raises ValueError for a finding with neither.
     """
@@ -62,9 +73,9 @@ def sentences(
         raise ValueError(f"the finding of {finding.family} names nothing: there is nothing to explain")
     part = baseline.series[finding.named[0].series].segment if finding.named else ALL
     return (
-        _what(finding, baseline, terms, told),
+        _what(finding, baseline, terms, told, bins),
         _how_big(finding, baseline),
-        _where(finding, shares, part, timezone),
+        _where(finding, shares, part, timezone, mixes),
     )
 
 
@@ -108,12 +119,14 @@ def _listed(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
-def _what(finding: Finding, baseline: Baseline, terms: Sequence[str], told: str) -> str:
+def _what(finding: Finding, baseline: Baseline, terms: Sequence[str], told: str, bins: Sequence[Bin]) -> str:
     if not finding.named:
         said = "; ".join(dict.fromkeys(one.message for one in finding.hard))  # may begin with a column
         return said if said.endswith(".") else said + "."
     lead = finding.named[0]
     said = _moved(lead, baseline.series[lead.series])
+    if bins:
+        said += ": " + _went(bins)
     if terms:
         said += ", told by the words " + ", ".join(f"“{term}”" for term in terms)
     if told:
@@ -137,6 +150,17 @@ def _moved(named: Named, series: Series) -> str:
     if series.kind == "mean":
         return f"{_subject(series)} went from {_number(expected)} to {_number(value)}"
     return f"{_subject(series)} moved"
+
+
+def _went(bins: Sequence[Bin]) -> str:
+    """ "more of 100 to 200 (12 % to 20 %), fewer below 20 (10 % to 4.0 %)" """
+    told = [one for one in bins[:_BINS_NAMED] if one.share >= _LEAST_OF_BIN] or list(bins[:1])
+    said = []
+    for one in told:
+        label = one.label if one.label.startswith(("below ", "from ")) else f"of {one.label}"
+        side = "more" if one.now > one.before else "fewer"
+        said.append(f"{side} {label} ({percent(one.before)} to {percent(one.now)})")
+    return ", ".join(said)
 
 
 def _subject(series: Series) -> str:
@@ -195,14 +219,19 @@ def _times(ratio: float) -> str:
     )
 
 
-def _where(finding: Finding, shares: Sequence[Share], part: str, timezone: str) -> str:
+def _where(finding: Finding, shares: Sequence[Share], part: str, timezone: str, mixes: Sequence[Mix]) -> str:
     """`part` is the segment of the series that was told of first."""
     since = (
         "It began in this window"
         if finding.since_us is None
         else f"It began about {at(finding.since_us, timezone)}"
     )
+    mixed = next((mix for mix in mixes if mix.sure and mix.share >= _LEAST_MIX), None)
+    if mixed is not None:
+        return f"{since}; {_another_mix(mixed, shares)}."
     if not shares:
+        if part != ALL:
+            return f"{since}; of all traffic, no segment stands out."
         return f"{since}; no segment carries it alone."
     carried = ", ".join(
         f"{share.segment} ({min(share.share, 1.0):.0%} of the change)" for share in shares[:3]
@@ -210,6 +239,28 @@ def _where(finding: Finding, shares: Sequence[Share], part: str, timezone: str) 
     if part != ALL:
         return f"{since}; of all traffic, what moved most is {carried}."
     return f"{since}; most of it comes from {carried}."
+
+
+def _another_mix(mix: Mix, shares: Sequence[Share]) -> str:
+    side = "more" if mix.now > mix.before else "less"
+    against = mix.share > _AGAINST
+    said = (
+        f"{'more than all' if against else _portion(mix.share)} of it is {side} traffic from {mix.segment} "
+    )
+    said += f"({percent(mix.before)} to {percent(mix.now)})"
+    if against:
+        return f"{said}; within the values of {mix.dimension} it moved the other way"
+    if mix.share >= _NEARLY_ALL_MIX:
+        return f"{said}; within the values of {mix.dimension} little changed"
+    within = [share.segment for share in shares if share.segment != mix.segment][:2]
+    return f"{said}, and the rest changed within " + (
+        _listed(within) if within else f"the values of {mix.dimension}"
+    )
+
+
+def _portion(share: float) -> str:
+    """The nearest part that people have a word for."""
+    return min(_PORTIONS, key=lambda one: abs(one[0] - share))[1]
 
 
 def at(us: int, timezone: str) -> str:

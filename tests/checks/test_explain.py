@@ -2,136 +2,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from checks.attribution import Share, _adtribute, segments
+from checks.attribution import Mix, Share
 from checks.baseline import Baseline, fit
-from checks.batch import Column
 from checks.breaks import Break
+from checks.contributions import Bin
 from checks.decision import Finding, Named
-from checks.drift import observe, series_of
 from checks.explain import mojibake, sentences
-from checks.learner import Learner
 from checks.plan import Plan
-from checks.profile import Profile, count
+from checks.profile import Profile
 from checks.seasons import HOUR_US
+from tests.checks.countries import finding, learn
 from tests.checks.made_up import HOURLY, MONDAY_US, Made, ordinary
-from tests.checks.records import make_batch
-
-COLUMNS = (
-    Column("country", "segment", "category"),
-    Column("client", "segment", "category"),
-    Column("decision", "prediction", "category"),
-    Column("age", "feature", "number"),
-)
-
-
-def records(
-    shares: dict[str, float], toxic: dict[str, float], n: int = 4_000, age: float = 30.0
-) -> dict[str, list[object]]:
-    """n records by country, each with its share of toxic answers; clients alternate."""
-    draw = np.random.default_rng(1)
-    country = draw.choice(list(shares), n, p=list(shares.values()))
-    hit = draw.random(n) < np.array([toxic[name] for name in country])
-    return {
-        "country": country.tolist(),
-        "client": ["web", "app"] * (n // 2),
-        "decision": np.where(hit, "toxic", "ok").tolist(),
-        "age": (age + 5 * draw.standard_normal(n)).tolist(),
-    }
-
-
-USUAL = records({"US": 0.6, "IN": 0.3, "FR": 0.1}, {"US": 0.1, "IN": 0.1, "FR": 0.1})
-
-
-def profile_of(values: dict[str, list[object]], plan: Plan) -> Profile:
-    batch = make_batch(COLUMNS, values)
-    return count(batch, plan, np.full(len(batch), MONDAY_US))[MONDAY_US]
 
 
 @pytest.fixture(scope="module")
 def learnt() -> tuple[Plan, Profile, Baseline]:
-    learner = Learner(COLUMNS, segments=("country", "client"))
-    learner.add(make_batch(COLUMNS, USUAL))
-    plan = learner.plan()
-    reference = profile_of(USUAL, plan)
-    starts = [MONDAY_US + i * HOUR_US for i in range(72)]
-    return plan, reference, fit(observe([reference] * 72, starts, plan), HOURLY)
-
-
-def finding(
-    plan: Plan,
-    metric: str,
-    *,
-    term: str = "",
-    segment: str = "*",
-    column: str = "",
-    effect: float = 0.1,
-    expected: float = 0.1,
-    value: float = 0.2,
-) -> Finding:
-    s = next(
-        i
-        for i, one in enumerate(series_of(plan))
-        if (one.metric, one.term, one.segment) == (metric, term, segment) and column in ("", one.column)
-    )
-    named = Named(s, 30.0, value, expected, effect, 4.0, MONDAY_US)
-    return Finding(series_of(plan)[s].family, True, False, MONDAY_US, (), (named,))
-
-
-def test_the_segment_that_grew_carries_the_growth(learnt: tuple[Plan, Profile, Baseline]) -> None:
-    plan, reference, baseline = learnt
-    more = records({"US": 0.3, "IN": 0.65, "FR": 0.05}, {"US": 0.1, "IN": 0.1, "FR": 0.1}, n=8_000)
-    change = finding(plan, "volume", expected=4_000.0, value=8_000.0, effect=1.0)
-    shares = segments(profile_of(more, plan), reference, plan, baseline, change)
-    assert [share.segment for share in shares] == ["country=IN"]
-    assert shares[0].share == pytest.approx((0.65 * 8_000 - 0.3 * 4_000) / 4_000, abs=0.05)
-
-
-def test_the_segment_whose_answers_changed_carries_them(learnt: tuple[Plan, Profile, Baseline]) -> None:
-    plan, reference, baseline = learnt
-    worse = records({"US": 0.6, "IN": 0.3, "FR": 0.1}, {"US": 0.1, "IN": 0.1, "FR": 0.9})
-    shares = segments(
-        profile_of(worse, plan), reference, plan, baseline, finding(plan, "class_share", term="toxic")
-    )
-    assert shares[0].segment == "country=FR"
-    assert shares[0].share > 0.8
-
-
-def test_a_shift_between_segments_is_explained_though_the_total_stays(
-    learnt: tuple[Plan, Profile, Baseline],
-) -> None:
-    plan, reference, baseline = learnt
-    moved = records({"US": 0.3, "IN": 0.3, "FR": 0.4}, {"US": 0.1, "IN": 0.1, "FR": 0.1})
-    change = finding(plan, "segment_share", segment="country=FR", effect=0.3)
-    shares = segments(profile_of(moved, plan), reference, plan, baseline, change)
-    assert [share.segment for share in shares] == ["country=FR"]
-
-
-def test_a_change_that_is_everywhere_has_no_segment(learnt: tuple[Plan, Profile, Baseline]) -> None:
-    plan, reference, baseline = learnt
-    older = records({"US": 0.6, "IN": 0.3, "FR": 0.1}, {"US": 0.1, "IN": 0.1, "FR": 0.1}, age=45.0)
-    change = finding(plan, "mean", column="age", effect=3.0)
-    assert segments(profile_of(older, plan), reference, plan, baseline, change) == ()
-
-
-def test_a_finding_of_breaks_alone_has_no_segments(learnt: tuple[Plan, Profile, Baseline]) -> None:
-    plan, reference, baseline = learnt
-    hard = Break("quality", "null_rate", "age", "*", 1.0, 0.0, "age is null in every record")
-    assert (
-        segments(reference, reference, plan, baseline, Finding("quality", True, False, 0, (hard,), ())) == ()
-    )
-
-
-def test_explained_shares_and_surprise_are_adtributors() -> None:
-    now, normal = np.array([60.0, 25.0, 15.0]), np.array([20.0, 20.0, 10.0])
-    shares = _adtribute(["a", "b", "c"], now, normal, rising=True)
-    assert [share.segment for share in shares] == ["a"]
-    assert shares[0].share == pytest.approx(40 / 50)
-    p, q = 20 / 50, 60 / 100
-    surprise = (p * np.log(2 * p / (p + q)) + q * np.log(2 * q / (p + q))) / 2
-    assert shares[0].surprise == pytest.approx(surprise)
+    return learn()
 
 
 # ----- sentences --------------------------------------------------------------------------------------------
@@ -272,3 +160,48 @@ def test_a_segment_of_its_own_is_told_apart_from_what_moved_most() -> None:
     said = told(small, 0, value=80.0, expected=50.0, effect=0.6, shares=(Share("country=IN", 0.9, 0.1),))
     assert said[0] == "Records of country=FR went from about 50 to 80 a window."
     assert said[2].endswith("of all traffic, what moved most is country=IN (90% of the change).")
+
+
+def test_where_the_values_of_a_distribution_went_is_told(baseline: Baseline) -> None:
+    bins = (
+        Bin("100 to 200", 0.12, 0.2, 0.6),
+        Bin("below 20", 0.1, 0.04, 0.3),
+        Bin("30 to 40", 0.1, 0.09, 0.05),
+    )
+    change = told_of(4)
+    said = sentences(change, (), baseline, "UTC", bins=bins)[0]
+    assert said == (
+        "The distribution of age moved: more of 100 to 200 (12 % to 20 %), fewer below 20 (10 % to 4.0 %)."
+    )
+
+
+def test_a_changed_mix_is_told_before_the_segments(baseline: Baseline) -> None:
+    mix = Mix("country", 0.77, "country=IN", 0.3, 0.45, True)
+    share = Share("country=IN", 0.8, 0.2)
+    where = sentences(told_of(1), (share,), baseline, "UTC", mixes=(mix,))[2]
+    assert where.endswith(
+        "; three quarters of it is more traffic from country=IN (30 % to 45 %); "
+        "within the values of country little changed."
+    )
+    half = replace(mix, share=0.5)
+    others = (share, Share("country=FR", 0.4, 0.1))
+    where = sentences(told_of(1), others, baseline, "UTC", mixes=(half,))[2]
+    assert where.endswith(
+        "half of it is more traffic from country=IN (30 % to 45 %), and the rest changed within country=FR."
+    )
+    against = sentences(told_of(1), (), baseline, "UTC", mixes=(replace(mix, share=1.8),))[2]
+    assert "more than all of it" in against
+    assert against.endswith("it moved the other way.")
+
+
+def test_a_mix_that_may_be_chance_or_is_small_is_not_told(baseline: Baseline) -> None:
+    mix = Mix("country", 0.77, "country=IN", 0.3, 0.31, False)
+    small = Mix("country", 0.2, "country=IN", 0.3, 0.45, True)
+    for one in (mix, small):
+        where = sentences(told_of(1), (), baseline, "UTC", mixes=(one,))[2]
+        assert where.endswith("no segment carries it alone.")
+
+
+def told_of(series: int) -> Finding:
+    named = Named(series, 25.0, 0.2, 0.1, 0.1, 4.0, MONDAY_US)
+    return Finding("inputs", True, False, MONDAY_US, (), (named,))
