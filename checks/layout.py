@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from checks.bins import LOG_BINS
 from checks.text.annotations import ENCODING_CLASSES, EVASION_CLASSES, SCRIPTS
+from checks.text.calibration import LEVELS
 
 # Cells of whole records come first, so the records of segment s are cell `s * narrow_width`.
 RECORD_FIELDS: Mapping[str, int] = {"records": 1, "duplicates": 1}
@@ -52,8 +53,11 @@ def category_fields(words: int) -> dict[str, int]:
     return {"bins": words + UNSEEN_BUCKETS, **dict.fromkeys((*_STATES, "out_of_range"), 1)}
 
 
-def text_fields(languages: int) -> dict[str, int]:
-    """Widths of a text column's fields, in order; `pair` is languages × languages, the lower index first."""
+def text_fields(languages: int, calibrated: bool = False) -> dict[str, int]:
+    """Widths of a text column's fields, in order; `pair` is languages × languages, the lower index first.
+
+    `mixed_level`, of the messages that could mix, is counted where a calibration needs it.
+    """
     counters = ("mixed", "language_tokens", "tagged", "switches", "cmi", "worded", "unknown_messages")
     return {
         **dict.fromkeys(_STATES, 1),
@@ -69,6 +73,7 @@ def text_fields(languages: int) -> dict[str, int]:
         "evasion_messages": len(EVASION_CLASSES),
         "evasion_count": len(EVASION_CLASSES),
         **dict.fromkeys((*counters, "words", "unknown_words"), 1),
+        **({"mixed_level": LEVELS} if calibrated else {}),
     }
 
 

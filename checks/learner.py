@@ -93,7 +93,8 @@ class Learner:
     `segments` names category columns to cut the counts by. At most `keep` records are kept: those with the
     smallest event hash, of records with the same hash the earliest, so the plan does not depend on the
     order of the batches. Counts of nulls, failures and extremes are over every record. `profiles` are the user's own
-    language profiles of text columns; `lexicon` names the text columns whose words are weighed by how common they are.
+    language profiles of text columns; `lexicon` names the text columns whose words are weighed by how common they are;
+    `mixed_labels` are labelled messages of text columns (texts, bool[n] mixed or not) that calibrate their mixed share.
     ValueError where a segment is no category column.
     """
 
@@ -106,6 +107,7 @@ class Learner:
         keep: int = 100_000,
         profiles: Mapping[str, Sequence[OwnProfile]] | None = None,
         lexicon: Collection[str] = (),
+        mixed_labels: Mapping[str, tuple[pa.Array, npt.NDArray[np.bool_]]] | None = None,
     ) -> None:
         kinds = {column.name: column.kind for column in columns}
         for name in segments:
@@ -117,6 +119,7 @@ class Learner:
         self._keep = keep
         self._profiles = profiles or {}
         self._lexicon = frozenset(lexicon)
+        self._mixed_labels = mixed_labels or {}
         self._records = 0
         self._counters = {column.name: _Counters() for column in columns}
         self._words: dict[str, dict[str, int]] = {
@@ -274,6 +277,7 @@ class Learner:
 
     def _text(self, column: Column, cells: Any) -> tuple[TextPlan, TextFacts, npt.NDArray[np.int32]]:
         from checks.text import annotate, learn
+        from checks.text.learning import calibrated
 
         keys = cells.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
         texts = cells.drop_null()
@@ -285,6 +289,8 @@ class Learner:
             lexicon=column.name in self._lexicon,
             detector=column.detector,
         )
+        if column.name in self._mixed_labels:
+            plan = calibrated(plan, *self._mixed_labels[column.name])
         return plan, _text_facts(plan.languages, annotate(texts.slice(0, MAX_ANNOTATED), plan)), keys
 
     def _facts(self, name: str, keys: Any, value: npt.NDArray[np.bool_], in_time: Indices) -> Facts:

@@ -205,7 +205,10 @@ class Plan:
             elif column.kind == "category":
                 narrow[column.name] = category_fields(len(self.categories[column.name].words))
             else:
-                narrow[column.name] = text_fields(len(self.text_facts[column.name].languages))
+                narrow[column.name] = text_fields(
+                    len(self.text_facts[column.name].languages),
+                    calibrated=self.text[column.name].calibration is not None,
+                )
             wide[column.name] = {"distinct": DISTINCT_REGISTERS}
             if column.kind == "text":
                 wide[column.name] |= {"contents": CONTENT_BUCKETS, "vocabulary": VOCABULARY_BUCKETS}

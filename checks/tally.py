@@ -25,6 +25,7 @@ from checks.layout import (
     Layout,
 )
 from checks.text.annotations import ENCODING_CLASSES, EVASION_CLASSES, SCRIPTS, Annotations
+from checks.text.calibration import LEVELS, could_mix, mixed_level
 
 if TYPE_CHECKING:
     from checks.plan import Plan
@@ -228,6 +229,9 @@ class Tally:
         self._rows(name, "messages", message[:, None].astype(np.int64))
         self._rows(name, "sum", _length_sums(np.where(message, notes.chars, 0)))
         self._rows(name, "mixed", _message_counters(notes, message))
+        if self._layout.has(name, "mixed_level"):
+            level = np.where(message & could_mix(notes), mixed_level(notes), -1).astype(np.int32)
+            self._tally(name, "mixed_level", level, LEVELS)
         self._vocabulary(name, notes)
         each = np.where(message, np.arange(len(message)), -1).astype(np.int32)
         self._distinct(name, each, notes.content_hash)

@@ -21,7 +21,7 @@ from checks.plan import Plan
 from checks.profile import Profile, empty, merge_all
 from checks.scores import STATUS, Scores
 from checks.series import Family, Observations, Series
-from monitor import burn, jobs
+from monitor import burn, corrected, jobs
 from monitor.alerts import episodes, notify
 from monitor.alerts.attributes import Attributes
 from monitor.alerts.message import Context
@@ -161,7 +161,8 @@ class Evaluator:
     def measure(self, run: Run) -> None:
         """Write what a closed window measured, against the frozen reference. LeaseLost if the run was lost."""
         reference = self._must_have_reference()
-        obs = self._observe(run.window_start_us, self._profile(run.window_start_us))
+        profile = self._profile(run.window_start_us)
+        obs = self._observe(run.window_start_us, profile)
         scores = baselines.score(reference.baseline, obs)
         if self._beside is None:
             facts = reference.baseline.facts
@@ -172,6 +173,11 @@ class Evaluator:
             jobs.finish(conn, run, now_us)
             self._write_measurements(conn, [run.window_start_us], run.revision, obs, scores)
             self._write_beside(conn, run, beside)
+            corrected.write(
+                conn,
+                *(self._watched.id, run.window_start_us, run.revision),
+                *(self._plan, profile, reference.profile),
+            )
             windows.mark(conn, self._watched.id, [run.window_start_us], "measured", now_us)
 
     def judge(self, run: Run) -> int:

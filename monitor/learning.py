@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from monitor import mixed_labels
 from monitor.contract import FilesSource
 from monitor.errors import SourceError
 from monitor.progress import Progress
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from checks.batch import Batch
     from checks.plan import Plan
     from checks.text import OwnProfile
+    from monitor.mixed_labels import MixedLabels
 
 # Where no reference is named, this many records say how to count.
 FIRST_RECORDS = 5_000
@@ -35,9 +37,11 @@ def reference_source(watched: Watched) -> Source | None:
 def learn(watched: Watched, now_us: int, progress: Progress) -> Plan:
     """The plan of a model from its reference records; the same records in any order give the same plan.
 
-    Raises SourceError if the reference holds no usable record, or a language profile cannot be read.
+    Raises SourceError if the reference holds no usable record, or a language profile or the labels of mixed messages
+    cannot be read.
     """
     from checks.learner import Learner
+    from checks.text.calibration import CalibrationError
 
     contract = watched.contract
     learner = Learner(
@@ -45,6 +49,7 @@ def learn(watched: Watched, now_us: int, progress: Progress) -> Plan:
         segments=contract.names("segment"),
         profiles=own_profiles(watched),
         lexicon=[name for name, spec in contract.column_specs.items() if spec.lexicon],
+        mixed_labels={name: (found.messages, found.mixed) for name, found in labelled(watched).items()},
     )
     records = 0
     for batch in _batches(watched, now_us):
@@ -56,7 +61,24 @@ def learn(watched: Watched, now_us: int, progress: Progress) -> Plan:
             f"{watched.name}: the reference holds no usable record; check `source`, the name of the time column and "
             "`reference`, and see what `driftglass status` says was set aside"
         )
-    return learner.plan()
+    try:
+        return learner.plan()
+    except CalibrationError as error:
+        names = [name for name, spec in contract.column_specs.items() if spec.mixed_labels]
+        raise SourceError(f"{watched.name}: mixed_labels of {', '.join(names)}: {error}") from error
+
+
+def labelled(watched: Watched) -> dict[str, MixedLabels]:
+    """The labelled messages of each text column that has some. Raises SourceError naming the file and the place."""
+    found: dict[str, MixedLabels] = {}
+    for name, spec in watched.contract.column_specs.items():
+        if spec.mixed_labels is None:
+            continue
+        try:
+            found[name] = mixed_labels.read(spec.mixed_labels, watched.base_path, name)
+        except mixed_labels.LabelsProblem as error:
+            raise SourceError(f"{watched.name}: columns.{name}.mixed_labels: {error}") from error
+    return found
 
 
 def own_profiles(watched: Watched) -> dict[str, list[OwnProfile]]:

@@ -47,6 +47,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         "replay",
         "beside",
         "corrected",
+        "corrected",
         "campaigns",
         "newcomers",
         "pipeline",

@@ -23,6 +23,7 @@ MAX_EPISODES = 50
 HEADLINES = (
     ("volume", ""),
     ("mixed_rate", ""),
+    ("mixed_share_corrected", ""),
     ("unknown_word_rate", ""),
     ("encoding_rate", "mojibake"),
     ("slo_miss_rate", ""),

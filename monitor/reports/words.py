@@ -22,6 +22,7 @@ _SERIES = {
     "slo_miss_rate": "requests that missed the objective of {column}",
     "language_share": "messages in “{term}”",
     "mixed_rate": "messages that mix languages",
+    "mixed_share_corrected": "messages that mix languages, corrected by labelled ones",
     "pair_rate": "messages that mix “{term}”",
     "new_pair_rate": "messages that mix languages never seen together before",
     "encoding_rate": "messages with {term}",
