@@ -1,7 +1,7 @@
 """The command line. Data goes to standard output, everything else to standard error.
 
-Exit codes: 0 fine · 1 alerts, with `--fail-on` · 2 usage or contract · 3 something driftglass needs is
-unavailable.
+Exit codes: 0 fine · 1 alerts, with `--fail-on`, or a replay that differs · 2 usage or contract · 3 something
+driftglass needs is unavailable.
 """
 
 from __future__ import annotations
@@ -310,6 +310,24 @@ def measurements(
 
     wanted = {"metric": metric, "column": column, "segment": segment, "term": term}
     show_measurements(database, model, wanted, since=since, until=until, limit=limit, as_json=as_json)
+
+
+@app.command()
+def replay(
+    verdict: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL/WINDOW[/SERIES]", help="As `driftglass measurements --json` names it, `verdict`."
+        ),
+    ],
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Make a verdict again from the store and compare every number; exit with 1 if one differs."""
+    from monitor.commands import show_replay
+
+    if not show_replay(database, verdict, as_json=as_json):
+        raise typer.Exit(EXIT_ALERTS)
 
 
 @app.command()

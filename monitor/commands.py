@@ -313,7 +313,7 @@ def show_measurements(
         ]
     rows = sorted(rows, key=lambda row: (row["window_start_us"], row["model"]))[-limit:]
     if as_json:
-        print_json([plain(row) for row in rows])
+        print_json([plain(row) | {"verdict": _verdict_id(row["model"], row)} for row in rows])
         return
     table = headed(*_MEASURED)
     for row in rows:
@@ -334,6 +334,38 @@ def show_measurements(
             short(row["z"]),
         )
     print_out(table)
+
+
+def show_replay(database: str | None, verdict: str, *, as_json: bool) -> bool:
+    """A verdict made again from the store, beside what was stored; returns whether all is the same."""
+    from monitor.replay import replay
+
+    model, start_us, series = verdict_of(verdict)
+    store = _reader(database)
+    if store is None:
+        raise NotFound(_NO_MODEL)
+    found = replay(store, model, start_us, series)
+    if as_json:
+        print_json(found.to_dict())
+        return found.same
+    table = headed("series", "status", "z", "effect", "cusum", "threshold", "recomputed", "same")
+    for line in found.lines:
+        differing = [f"{name} {line.again[name]!r} (was {line.stored[name]!r})" for name in line.differing]
+        table.add_row(
+            line.series,
+            str(line.stored["status"] or ""),
+            *(short(line.stored[name]) for name in ("z", "effect", "cusum", "threshold")),  # type: ignore[arg-type]  # numbers
+            "; ".join(differing) or "every number",
+            "no" if differing else "yes",
+        )
+    print_out(table)
+    for message in found.breaks:
+        print_out(f"break: {message}")
+    print_out(f"the sequence after the window: {'same' if found.sequence else 'not the same'}")
+    print_out(f"revision {found.revision}, baseline {found.baseline_sha256[:12]}, {found.code_then}")
+    if found.code_now != found.code_then:
+        print_out(f"recomputed by {found.code_now}")
+    return found.same
 
 
 def judge_reference(contract: Path, database: str | None, *, as_json: bool) -> None:
@@ -460,6 +492,26 @@ def time_us(text: str, option: str) -> int:
         raise UsageError(
             f"{option} {text}: write a day or a moment, such as 2026-11-21 or 2026-11-21T06:00Z"
         ) from error
+
+
+def verdict_of(text: str) -> tuple[str, int, str | None]:
+    """Model, start of the window and series of `MODEL/WINDOW[/SERIES]`. UsageError if it is written otherwise."""
+    parts = text.split("/", 2)  # a segment may hold a slash
+    if len(parts) < 2:
+        raise UsageError(
+            f"{text}: write MODEL/WINDOW or MODEL/WINDOW/SERIES, such as toxicity/2026-06-15T06:00Z/volume"
+        )
+    return parts[0], time_us(parts[1], "the window of"), parts[2] if len(parts) == 3 else None
+
+
+def _verdict_id(model: str, row: Row) -> str | None:
+    """What `replay` takes for a measurement, None before it is judged."""
+    from checks.series import Series
+
+    if row["status"] is None:
+        return None
+    named = Series(row["metric"], row["column"], row["segment"], row["term"], row["kind"], row["family"])
+    return f"{model}/{iso(row['window_start_us'])}/{named.name}"
 
 
 def _one_of(option: str, word: str | None, known: Sequence[str]) -> None:

@@ -7,21 +7,21 @@ judge     scores + breaks → verdicts → sequence → episodes → outbox, tri
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
 from sqlalchemy import Connection
 
 from checks import baseline as baselines
-from checks import decision, drift, quality
+from checks import drift
 from checks.baseline import Baseline
 from checks.decision import Judgement, State
 from checks.plan import Plan
 from checks.profile import Profile, empty, merge_all
 from checks.scores import STATUS, Scores
 from checks.series import Family, Observations, Series
-from monitor import burn, corrected, jobs
+from monitor import corrected, jobs, judging, profiles
 from monitor.alerts import episodes, notify
 from monitor.alerts.attributes import Attributes
 from monitor.alerts.message import Context
@@ -33,10 +33,20 @@ from monitor.findings import Findings, Window
 from monitor.performance import Performance
 from monitor.progress import Progress, silent
 from monitor.recent import RECENT_US, Changed, Recent
+from monitor.references import Reference, References
 from monitor.retraining import proposals
 from monitor.retraining.policy import Policy
 from monitor.store import alerts as alert_rows
-from monitor.store import audit, measurements, models, parts, runs, sequences, verdicts, windows
+from monitor.store import (
+    audit,
+    measurements,
+    models,
+    runs,
+    sequences,
+    successions,
+    verdicts,
+    windows,
+)
 from monitor.store import baselines as stored_baselines
 from monitor.store import series as stored_series
 from monitor.store.engine import Store
@@ -45,15 +55,6 @@ from monitor.watched import Watched
 
 # Windows of the reference are written in slices, so that no other writer waits long.
 _SLICE = 100
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A model's baseline as it is stored, and the profile of its whole reference (for comparing segments)."""
-
-    id: int
-    baseline: Baseline
-    profile: Profile
 
 
 class Evaluator:
@@ -74,7 +75,7 @@ class Evaluator:
         self._plan = plan
         self._channels = channels
         self._public_url = public_url
-        self._reference: Reference | None = None
+        self._references = References(store, watched.id, plan.plan_id, self._merged)
         self._recent: Recent | None = None
         self._series_ids: list[int] | None = None
         self._beside: Beside | None = None
@@ -89,23 +90,14 @@ class Evaluator:
 
     def reference(self) -> Reference | None:
         """The baseline that counts now, None while the reference has not closed."""
-        if self._reference is None:
-            with self._store.read() as conn:
-                saved = stored_baselines.current(conn, self._watched.id)
-            if saved is None or saved.plan_id != self._plan.plan_id:
-                return None
-            span = (int(saved.reference["from_us"]), int(saved.reference["to_us"]))
-            self._reference = Reference(saved.id, Baseline.decode(saved.body), self._merged(*span))
-        return self._reference
+        return self._references.current()
 
     def observations(self, from_us: int, to_us: int) -> Observations:
         """What was counted in every window of [from_us, to_us), those without records among them."""
         return self._observations(list(self._watched.grid.starts(from_us, to_us)), from_us, to_us)
 
     def _observations(self, starts: list[int], from_us: int, to_us: int) -> Observations:
-        found = dict(self._profiles(from_us, to_us))
-        nothing = empty(self._plan)
-        return drift.observe([found.get(start, nothing) for start in starts], starts, self._plan)
+        return profiles.observations(self._store, self._watched.id, self._plan, starts, from_us, to_us)
 
     def fit(self, from_us: int, to_us: int, progress: Progress = silent) -> Reference:
         """Learn the baseline from the windows of [from_us, to_us) and write down what they measured."""
@@ -127,6 +119,8 @@ class Evaluator:
                 baseline.encode(),
                 now_us,
             )
+            facts = baseline.facts
+            successions.put(conn, self._watched.id, facts.to_us, saved.id, {}, "the reference closed", now_us)
             models.update_state(
                 conn, self._watched.id, state="provisional" if baseline.provisional else "live"
             )
@@ -151,16 +145,13 @@ class Evaluator:
                 )
                 windows.mark(conn, self._watched.id, starts[some], "reference", now_us)
             progress("writing the reference", min(first + _SLICE, len(starts)), len(starts))
-        self._reference = None
-        reference = self.reference()
-        assert reference is not None
-        return reference
+        return self._must_have_reference()
 
     # ----- one window ---------------------------------------------------------------------------------------
 
     def measure(self, run: Run) -> None:
         """Write what a closed window measured, against the frozen reference. LeaseLost if the run was lost."""
-        reference = self._must_have_reference()
+        reference = self._reference_at(run.window_start_us)
         profile = self._profile(run.window_start_us)
         obs = self._observe(run.window_start_us, profile)
         scores = baselines.score(reference.baseline, obs)
@@ -182,28 +173,38 @@ class Evaluator:
 
     def judge(self, run: Run) -> int:
         """Judge a measured window; returns how many episodes opened. LeaseLost if the run was lost."""
-        reference = self._must_have_reference()
-        baseline, start_us = reference.baseline, run.window_start_us
+        start_us = run.window_start_us
+        reference, first = self._reference_at(start_us), self._first_reference()
+        baseline = reference.baseline
         with self._store.read() as conn:
             measured = runs.latest(conn, self._watched.id, "measure", start_us)
             before = sequences.latest_before(conn, self._watched.id, start_us)
-        state = State.decode(before[1]) if before is not None else State.empty(baseline)
+        before_us, state = (
+            (before[0], State.decode(before[1])) if before is not None else (None, State.empty(baseline))
+        )
         if measured is not None and measured.state == "dead":
             self._judge_unmeasured(run, state)
             return 0
         profile = self._profile(start_us)
         obs = self._observe(start_us, profile)
-        scores = baselines.score(baseline, obs, self._recent_before(start_us))
-        assert self._recent is not None  # read just above
-        broken = (
-            *quality.breaks(profile, self._plan),
-            *burn.breaks(self._plan.columns, self._recent, obs, self._length(run)),
+        recent_us, recent = self._recent_before(start_us, baseline)
+        context = judging.Context(
+            code=judging.code(),
+            baseline_id=reference.id,
+            first_id=first.id,
+            before_us=before_us,
+            recent_us=recent_us,
+            changed=self._changed_before(start_us, recent_us),
         )
-        state, judgement = decision.step(baseline, state, scores, obs, broken)
+        judged = judging.judge(
+            *(self._plan, baseline, first.baseline, state, profile, obs, recent, context),
+            window_us=self._length(run),
+        )
+        scores, state, judgement = judged.scores, judged.state, judged.judgement
         findings = Findings(self._store, self._watched, self._plan, baseline, reference.profile, self._merged)
         named = findings.of(Window(start_us, profile, scores), judgement)
         now_us = self._clock.now_us()
-        performance = self._look_at_performance(reference)
+        performance = self._look_at_performance(first)
         looked = performance.look(start_us, now_us) if performance is not None else None
         if looked is not None:
             named.append(looked.finding)
@@ -214,14 +215,14 @@ class Evaluator:
             if performance is not None and looked is not None:
                 performance.write(conn, looked, start_us, run.revision)
             changes = self._record(conn, run, named, now_us)
-            for change in changes:
-                if isinstance(change.effect, Resolved):
-                    state = decision.reset(baseline, state, change.family)  # type: ignore[arg-type]  # a stored family
-            sequences.put(conn, self._watched.id, start_us, state.encode())
+            # Also when the window is judged again, long after its episode was closed.
+            ended = alert_rows.ended_at(conn, self._watched.id, start_us)
+            state = judging.restarted(baseline, state, ended)
+            context = replace(context, ended=tuple(ended))
+            sequences.put(conn, self._watched.id, start_us, state.encode(), context.encode())
             windows.mark(conn, self._watched.id, [start_us], "judged", now_us)
             self._audit(conn, changes, start_us, now_us)
-        if self._recent is not None:
-            self._recent.add(obs)
+        recent.add(obs, {start_us: run.revision})
         return sum(isinstance(change.effect, Opened) for change in changes)
 
     def _judge_unmeasured(self, run: Run, state: State) -> None:
@@ -246,6 +247,16 @@ class Evaluator:
         assert reference is not None, "windows are only queued once there is a baseline"
         return reference
 
+    def _reference_at(self, start_us: int) -> Reference:
+        reference = self._references.at(start_us)
+        assert reference is not None, "windows are only queued once there is a baseline"
+        return reference
+
+    def _first_reference(self) -> Reference:
+        reference = self._references.first()
+        assert reference is not None, "windows are only queued once there is a baseline"
+        return reference
+
     def _look_at_performance(self, reference: Reference) -> Performance | None:
         """What looks at labels, None for a model that declares none."""
         if self._watched.contract.labels is None:
@@ -257,17 +268,9 @@ class Evaluator:
             )
         return self._performance
 
-    def _profiles(self, from_us: int, to_us: int) -> list[tuple[int, Profile]]:
-        """The merged profile of every window of [from_us, to_us) that has records, in order of time."""
-        by_window: dict[int, list[Profile]] = {}
-        with self._store.read() as conn:
-            bodies = parts.bodies_between(conn, self._watched.id, self._plan.plan_id, from_us, to_us)
-            for start_us, body in bodies:
-                by_window.setdefault(start_us, []).append(Profile.decode(body))
-        return [(start_us, merge_all(pieces)) for start_us, pieces in sorted(by_window.items())]
-
     def _merged(self, from_us: int, to_us: int) -> Profile:
-        return merge_all([empty(self._plan), *(profile for _, profile in self._profiles(from_us, to_us))])
+        found = profiles.by_window(self._store, self._watched.id, self._plan.plan_id, from_us, to_us)
+        return merge_all([empty(self._plan), *(profile for _, profile in found)])
 
     def _profile(self, start_us: int) -> Profile:
         return self._merged(start_us, start_us + 1)
@@ -275,18 +278,25 @@ class Evaluator:
     def _observe(self, start_us: int, profile: Profile) -> Observations:
         return drift.observe([profile], [start_us], self._plan)
 
-    def _recent_before(self, start_us: int) -> Observations | None:
-        before_us = self._watched.grid.window_start(start_us - 1)
-        if self._recent is None or not self._recent.holds(before_us):
-            # New, or another process judged the window before.
-            first_us = max(start_us - RECENT_US, self._must_have_reference().baseline.facts.from_us)
-            with self._store.read() as conn:
-                known = [one.start_us for one in windows.between(conn, self._watched.id, first_us, start_us)]
-            # A window that nobody was to watch is unknown, and that is not a volume of zero.
-            self._recent = Recent(self._observations(known, first_us, start_us))
+    def _recent_before(self, start_us: int, baseline: Baseline) -> tuple[int, Recent]:
+        """Where the recent level begins, and the windows from there to `start_us` as they are in the store now."""
+        first_us = max(start_us - RECENT_US, baseline.facts.from_us)
         with self._store.read() as conn:
-            rows = alert_rows.overlapping(conn, self._watched.id, get_args(Family), start_us - RECENT_US)
-        return self._recent.before(start_us, [self._changed(row) for row in rows])
+            # A window that nobody was to watch is unknown, and that is not a volume of zero.
+            known = windows.revisions(conn, self._watched.id, first_us, start_us)
+        if self._recent is None:
+            self._recent = Recent(self._observations([], start_us, start_us))
+        lacking = self._recent.lacking(known)  # new here, or judged by another process
+        if lacking:
+            found = self._observations(lacking, lacking[0], lacking[-1] + 1)
+            self._recent.add(found, known)
+        return first_us, self._recent
+
+    def _changed_before(self, start_us: int, recent_us: int) -> tuple[Changed, ...]:
+        """The spans of the recent level in which episodes that had opened by then were going on."""
+        with self._store.read() as conn:
+            rows = alert_rows.overlapping(conn, self._watched.id, get_args(Family), recent_us)
+        return tuple(self._changed(row) for row in rows if row.opened_us < start_us)
 
     def _changed(self, episode: alert_rows.EpisodeRow) -> Changed:
         """The series that an episode names; a loss of volume concerns every volume, whichever was named."""

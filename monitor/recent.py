@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,19 +25,21 @@ class Changed:
 class Recent:
     """Volumes, rates and means of recent windows (no bins: distributions never move with the recent level)."""
 
-    def __init__(self, obs: Observations) -> None:
+    def __init__(self, obs: Observations, revisions: Mapping[int, int] | None = None) -> None:
         self._series = obs.series
         self._rows: dict[int, tuple[npt.NDArray[np.float64], ...]] = {}
-        self.add(obs)
+        self._revisions: dict[int, int] = {}
+        self.add(obs, revisions)
 
-    def add(self, obs: Observations) -> None:
-        """Remember windows; one that is known is replaced."""
+    def add(self, obs: Observations, revisions: Mapping[int, int] | None = None) -> None:
+        """Remember windows with their revisions (0 if not given); one that is known is replaced."""
         for row, start_us in enumerate(obs.start_us.tolist()):
             self._rows[start_us] = (obs.n[row], obs.x[row], obs.xx[row])
+            self._revisions[start_us] = (revisions or {}).get(start_us, 0)
 
-    def holds(self, start_us: int) -> bool:
-        """Whether the window is remembered."""
-        return start_us in self._rows
+    def lacking(self, revisions: Mapping[int, int]) -> list[int]:
+        """The windows, in order, that are not remembered as they are in this revision."""
+        return sorted(at for at, number in revisions.items() if self._revisions.get(at) != number)
 
     def rates(self, series: int, from_us: int, to_us: int) -> list[tuple[float, float]]:
         """(x, n) of a series in every remembered window that starts in [from_us, to_us), oldest first."""
@@ -47,13 +49,17 @@ class Recent:
             if from_us <= at < to_us
         ]
 
-    def before(self, start_us: int, changed: Sequence[Changed]) -> Observations | None:
-        """The windows of the four weeks before `start_us`; n is NaN where a series was not normal.
+    def before(
+        self, start_us: int, changed: Sequence[Changed], from_us: int | None = None
+    ) -> Observations | None:
+        """The windows of [from_us, start_us), at most four weeks; n is NaN where a series was not normal.
 
         A break of one series leaves the level of every other as it was.
         """
         self._rows = {at: row for at, row in self._rows.items() if at >= start_us - 2 * RECENT_US}
-        chosen = [at for at in sorted(self._rows) if start_us - RECENT_US <= at < start_us]
+        self._revisions = {at: self._revisions[at] for at in self._rows}
+        first_us = start_us - RECENT_US if from_us is None else max(from_us, start_us - RECENT_US)
+        chosen = [at for at in sorted(self._rows) if first_us <= at < start_us]
         if not chosen:
             return None
         starts = np.array(chosen, np.int64)

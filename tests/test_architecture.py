@@ -47,7 +47,6 @@ LAYERS: tuple[frozenset[str], ...] = (
         "replay",
         "beside",
         "corrected",
-        "corrected",
         "campaigns",
         "newcomers",
         "pipeline",

@@ -223,7 +223,7 @@ class _Writer:
                 return Change(episode_id, family, event, effect, previous_severity=before)
             case Resolved():
                 store.change_episode(
-                    self.conn, episode_id, closed_us=self.window_us, close_reason="clean windows"
+                    self.conn, episode_id, closed_us=self.window_us, close_reason=store.CLEAN
                 )
                 self._event(episode_id, "resolved", {})
                 return Change(episode_id, family, "resolved" if told else None, effect)

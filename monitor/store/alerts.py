@@ -15,6 +15,9 @@ from sqlalchemy import Connection, Row, and_, select
 from monitor.errors import NotFound
 from monitor.store.tables import alerts, episode_events, episodes, evidence, models
 
+# Why an episode was closed, where no person did it.
+CLEAN = "clean windows"
+
 
 @dataclass(frozen=True, slots=True)
 class AlertRow:
@@ -191,6 +194,16 @@ def open_of(conn: Connection, model_id: int | None = None) -> list[EpisodeRow]:
     if model_id is not None:
         query = query.where(episodes.c.model_id == model_id)
     return [_episode(row) for row in conn.execute(query.order_by(episodes.c.opened_us, episodes.c.id))]
+
+
+def ended_at(conn: Connection, model_id: int, window_us: int) -> list[str]:
+    """The families whose episode the verdict of this window closed, by name."""
+    query = select(episodes.c.family).where(
+        episodes.c.model_id == model_id,
+        episodes.c.closed_us == window_us,
+        episodes.c.close_reason == CLEAN,
+    )
+    return sorted(conn.execute(query).scalars())
 
 
 def overlapping(conn: Connection, model_id: int, families: Sequence[str], from_us: int) -> list[EpisodeRow]:

@@ -81,6 +81,21 @@ def bodies_between(
             yield row.window_start_us, bytes(row.body)
 
 
+def records(conn: Connection, model_id: int, plan_id: str, from_us: int, to_us: int) -> dict[int, int]:
+    """Window start → records in the parts of a window, for the windows in [from_us, to_us) that have parts."""
+    query = (
+        select(parts.c.window_start_us, func.sum(parts.c.records))
+        .where(
+            parts.c.model_id == model_id,
+            parts.c.plan_id == plan_id,
+            parts.c.window_start_us >= from_us,
+            parts.c.window_start_us < to_us,
+        )
+        .group_by(parts.c.window_start_us)
+    )
+    return {start_us: int(total) for start_us, total in conn.execute(query)}
+
+
 def hashes_by_window(
     conn: Connection, model_id: int, plan_id: str
 ) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:

@@ -8,16 +8,31 @@ from monitor.store.inserts import insert_on
 from monitor.store.tables import sequences
 
 
-def put(conn: Connection, model_id: int, window_start_us: int, body: bytes) -> None:
-    """Keep the encoded state after a window; judging the window again replaces it."""
+def put(
+    conn: Connection, model_id: int, window_start_us: int, body: bytes, context: str | None = None
+) -> None:
+    """Keep the encoded state after a window, and what its judgement depended on (`judging.Context` as JSON).
+
+    Judging the window again replaces both.
+    """
     statement = insert_on(conn, sequences).values(
-        {"model_id": model_id, "window_start_us": window_start_us, "body": body}
+        {"model_id": model_id, "window_start_us": window_start_us, "body": body, "context": context}
     )
     conn.execute(
         statement.on_conflict_do_update(
-            index_elements=["model_id", "window_start_us"], set_={"body": statement.excluded.body}
+            index_elements=["model_id", "window_start_us"],
+            set_={"body": statement.excluded.body, "context": statement.excluded.context},
         )
     )
+
+
+def at(conn: Connection, model_id: int, window_start_us: int) -> tuple[bytes, str | None] | None:
+    """(state, context) after exactly this window; None if it was not judged."""
+    query = select(sequences.c.body, sequences.c.context).where(
+        sequences.c.model_id == model_id, sequences.c.window_start_us == window_start_us
+    )
+    row = conn.execute(query).one_or_none()
+    return None if row is None else (bytes(row.body), row.context)
 
 
 def latest_before(conn: Connection, model_id: int, window_start_us: int) -> tuple[int, bytes] | None:

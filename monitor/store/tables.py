@@ -97,6 +97,17 @@ baselines = Table(
     UniqueConstraint("model_id", "sha256"),
 )
 
+successions = Table(
+    "successions",
+    metadata,
+    Column("model_id", Key, ForeignKey("models.id"), primary_key=True),
+    Column("from_us", BigInteger, primary_key=True),  # start of the first window that it judges
+    Column("baseline_id", Key, ForeignKey("baselines.id"), nullable=False),
+    Column("fitted", Text, nullable=False),  # JSON: the windows it was fitted to (rebasing.Fitted)
+    Column("reason", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+)
+
 cursors = Table(
     "cursors",
     metadata,
@@ -287,6 +298,7 @@ sequences = Table(
     Column("model_id", Key, ForeignKey("models.id"), primary_key=True),
     Column("window_start_us", BigInteger, primary_key=True),
     Column("body", LargeBinary, nullable=False),  # the sequential state *after* this window
+    Column("context", Text),  # JSON: what else the judgement depended on (judging.Context)
 )
 
 alerts = Table(
@@ -343,6 +355,22 @@ evidence = Table(
     Column("excerpt", Text, nullable=False),  # redacted, at most 120 characters
     Column("repair", Text),  # what ftfy would make of it, redacted; null where it proposes nothing
     UniqueConstraint("episode_id", "event_id", "label"),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("model_id", Key, ForeignKey("models.id"), nullable=False, index=True),
+    Column("episode_id", Key, ForeignKey("episodes.id"), nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("from_us", BigInteger, nullable=False),  # start of the first window that it counts for
+    Column("undone_from_us", BigInteger),  # start of the first window that it does not count for any more
+    Column("undone_by", Text),
+    Column("created_us", BigInteger, nullable=False),
+    CheckConstraint("verdict IN ('expected', 'false-alarm')", name="verdict"),
 )
 
 labels = Table(

@@ -81,6 +81,14 @@ def between(
     return [Window(**row._mapping) for row in conn.execute(query.order_by(windows.c.start_us))]
 
 
+def revisions(conn: Connection, model_id: int, from_us: int, to_us: int) -> dict[int, int]:
+    """Start → revision of the windows that start in [from_us, to_us)."""
+    query = select(windows.c.start_us, windows.c.revision).where(
+        windows.c.model_id == model_id, windows.c.start_us >= from_us, windows.c.start_us < to_us
+    )
+    return {row.start_us: row.revision for row in conn.execute(query)}
+
+
 def edge(conn: Connection, model_id: int, *, first: bool = False) -> Window | None:
     """The last window (or the first one), None if there are none."""
     order = windows.c.start_us.asc() if first else windows.c.start_us.desc()
