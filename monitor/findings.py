@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice, zip_longest
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from checks.profile import Profile
 from checks.scores import Scores
 from checks.series import Series
 from monitor import campaigns, newcomers, privacy
-from monitor.alerts.attributes import Attributes, Damage, Example, Moved, Share
+from monitor.alerts.attributes import Attributes, Bin, Damage, Example, Mix, Moved, Share, Term
 from monitor.alerts.episodes import FamilyFinding
 from monitor.damage import PLACEHOLDER, proposed
 from monitor.damage import explain as explain_damage
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 MAX_NAMED = 12
 MAX_EXAMPLES = 5
+MAX_BINNED, MAX_BINS = 3, 6  # series whose bins are told, and of each
 # Terms and segments are told from so many windows up to the judged one: one alone holds too few of a rare thing.
 _LOOK_BACK = 12
 _LEAST_DOCUMENTS = 8
@@ -88,7 +89,11 @@ class Findings:
         changed = window.profile
         if finding.family != "volume":
             changed = self._profiles(self._first_us(window.start_us, since_us), window.start_us + 1)
-        shares = explain.segments(changed, self._reference, self._plan, self._baseline, finding)
+        followed = (changed, self._reference, self._plan, self._baseline, finding)
+        shares, mixes = explain.segments(*followed), explain.mixes(*followed)
+        bins = self._bins(changed, finding)
+        lead = self._baseline.series[finding.named[0].series].name if finding.named else ""
+        campaign, newcomers = self._campaign(window, finding), self._newcomers(window, finding)
         attributes = Attributes(
             moved=tuple(self._moved(window, named) for named in finding.named[:MAX_NAMED]),
             segments=tuple(Share(share.segment, min(share.share, 1.0), share.surprise) for share in shares),
@@ -97,22 +102,21 @@ class Findings:
                 shares,
                 self._baseline,
                 self._watched.contract.timezone,
-                terms,
-                "; ".join(
-                    filter(
-                        None,
-                        (
-                            _told(damage),
-                            self._campaign(window, finding),
-                            self._newcomers(window, finding),
-                        ),
-                    )
-                ),
+                tuple(term.term for term in terms),
+                "; ".join(filter(None, (_told(damage), campaign, newcomers))),
+                bins=[one for name, one in bins if name == lead],
+                mixes=mixes,
             ),
             hard=tuple(f"{break_name(broken)}: {broken.message}" for broken in finding.hard),
             damage=damage,
+            mixes=tuple(Mix(**asdict(mix)) for mix in mixes),
+            bins=tuple(Bin(name, one.label, one.before, one.now, one.share) for name, one in bins),
+            terms=terms,
+            campaign=campaign,
+            newcomers=newcomers,
         )
-        examples = tuple(islice(self._examples(window, finding, terms), MAX_EXAMPLES))
+        words = tuple(term.term for term in terms)
+        examples = tuple(islice(self._examples(window, finding, words), MAX_EXAMPLES))
         return FamilyFinding(finding.family, True, finding.clean, since_us, attributes, examples)
 
     def _moved(self, window: Window, named: Named) -> Moved:
@@ -132,9 +136,21 @@ class Findings:
             z=named.z,
         )
 
+    def _bins(self, changed: Profile, finding: Finding) -> list[tuple[str, explain.Bin]]:
+        """Where the values of the first named series went, with the name of the series; one series of a column."""
+        found: list[tuple[str, explain.Bin]] = []
+        columns = set()
+        for named in finding.named[:MAX_BINNED]:
+            series = self._baseline.series[named.series]
+            if (series.column, series.term) not in columns:
+                bins = explain.contributions(changed, self._reference, self._plan, series)
+                found += [(series.name, one) for one in bins[:MAX_BINS]]
+                columns.add((series.column, series.term))
+        return found
+
     # ----- examples -----------------------------------------------------------------------------------------
 
-    def _terms(self, window: Window, finding: Finding) -> tuple[str, ...]:
+    def _terms(self, window: Window, finding: Finding) -> tuple[Term, ...]:
         """The words that tell of a change of the vocabulary, the surest first."""
         if finding.family != "vocabulary" or not self._plan.text:
             return ()
@@ -152,7 +168,7 @@ class Findings:
             minimum_documents=_LEAST_DOCUMENTS,
             limit=3,
         )
-        return tuple(term.term for term in found)
+        return tuple(Term(one.term, one.documents, one.expected_documents, one.z) for one in found)
 
     def _campaign(self, window: Window, finding: Finding) -> str:
         """What is to say of a campaign among the texts since the change began."""

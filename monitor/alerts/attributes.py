@@ -40,6 +40,44 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Mix:
+    """How much of the change of the leading series is that the values of `dimension` divide the traffic otherwise.
+
+    `share` of the change (1 = all of it); the rest is change within the values. `segment` adds most to it: its part of
+    the traffic was `before` and is `now`. Where it is not `sure` that part may have changed by chance.
+    """
+
+    dimension: str
+    share: float
+    segment: str
+    before: float
+    now: float
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Where the values of a named series went: their part between these bounds, before and now, and its `share` of the
+    Jensen-Shannon divergence, 0..1 each."""
+
+    series: str
+    label: str
+    before: float
+    now: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word or phrase that became more frequent: how many kept messages hold it, and how many would have."""
+
+    term: str
+    documents: int
+    expected_documents: float
+    z: float
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """A kept record that shows the change: redacted, at most 120 characters."""
 
@@ -92,13 +130,22 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """Everything an episode names, heaviest first; `sentences` say what it is consistent with."""
+    """Everything an episode names, heaviest first; `sentences` say what it is consistent with.
+
+    `campaign` and `newcomers` are clauses on one template that many messages follow, and on languages that came, ""
+    for none.
+    """
 
     moved: tuple[Moved, ...] = ()
     segments: tuple[Share, ...] = ()
     sentences: tuple[str, ...] = ()
     hard: tuple[str, ...] = ()  # deterministic breaks, "metric(column): message"
     damage: Damage | None = None  # of an episode with mojibake
+    mixes: tuple[Mix, ...] = ()
+    bins: tuple[Bin, ...] = ()
+    terms: tuple[Term, ...] = ()
+    campaign: str = ""
+    newcomers: str = ""
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -118,6 +165,11 @@ class Attributes:
             sentences=tuple(raw.get("sentences", ())),
             hard=tuple(raw.get("hard", ())),
             damage=_damage(raw["damage"]) if raw.get("damage") else None,
+            mixes=tuple(Mix(**_known(Mix, one)) for one in raw.get("mixes", ())),
+            bins=tuple(Bin(**_known(Bin, one)) for one in raw.get("bins", ())),
+            terms=tuple(Term(**_known(Term, one)) for one in raw.get("terms", ())),
+            campaign=raw.get("campaign", ""),
+            newcomers=raw.get("newcomers", ""),
         )
 
 
@@ -137,6 +189,12 @@ def grown(before: Attributes, now: Attributes) -> Attributes:
         sentences=now.sentences if now.moved or not before.sentences else before.sentences,
         hard=now.hard + tuple(message for message in before.hard if _what_broke(message) not in broken),
         damage=now.damage or before.damage,
+        # These are told of the leading series: where it is the newest one, none may be left of an earlier one.
+        mixes=now.mixes if now.moved else before.mixes,
+        bins=now.bins if now.moved else before.bins,
+        terms=now.terms or before.terms,
+        campaign=now.campaign or before.campaign,
+        newcomers=now.newcomers or before.newcomers,
     )
 
 
@@ -153,7 +211,9 @@ def _damage(raw: Mapping[str, Any]) -> Damage:
     return Damage(**{**_known(Damage, raw), **lists})
 
 
-def _known(kind: type[Moved | Share | Damage | Codec | Sequence], raw: Mapping[str, Any]) -> dict[str, Any]:
+def _known(
+    kind: type[Moved | Share | Damage | Codec | Sequence | Mix | Bin | Term], raw: Mapping[str, Any]
+) -> dict[str, Any]:
     # Rows outlive releases: a field that a later one added must not keep an earlier one from reading.
     names = {f.name for f in fields(kind)}
     return {key: value for key, value in raw.items() if key in names}

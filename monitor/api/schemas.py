@@ -238,9 +238,44 @@ class Notification(Schema):
     last_status: int | None
 
 
+class Mix(Schema):
+    """How much of the change is another mix of the values of a dimension, and which of them adds most to it."""
+
+    dimension: str
+    share: Real = Field(description="of the change, 1 = all of it; the rest is change within the values")
+    segment: str
+    before: Real = Field(description="the segment's part of the traffic in the reference, 0..1")
+    now: Real = Field(description="and since the change")
+    sure: bool = Field(description="false: its part may have changed by chance")
+
+
+class Bin(Schema):
+    """Values of a series between these bounds: their part before and now, and what they add to the divergence."""
+
+    series: str
+    label: str
+    before: Real
+    now: Real
+    share: Real = Field(description="of the Jensen-Shannon divergence, 0..1")
+
+
+class Term(Schema):
+    """A word or phrase that became more frequent among the kept messages."""
+
+    term: str
+    documents: int
+    expected_documents: Real
+    z: Real
+
+
 class AlertDetail(Alert):
     named: list[Moved] = Field(description="the series that carry the change, in order of weight")
     segments: list[Share]
+    mixes: list[Mix] = Field(description="of the leading series where it is a rate or a mean of all traffic")
+    bins: list[Bin] = Field(description="where the values of the first named series went, most telling first")
+    terms: list[Term] = Field(description="of an episode of the vocabulary")
+    campaign: str = Field(description="on one template that many messages follow; empty for none")
+    newcomers: str = Field(description="on languages that the reference did not have; empty for none")
     sentences: list[str]
     breaks: list[str] = Field(description="deterministic breaks of the contract, in words")
     damage: Damage | None = Field(description="of an episode with mojibake")

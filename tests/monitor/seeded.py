@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from monitor.alerts.attributes import Attributes, Codec, Damage, Moved, Sequence, Share
+from monitor.alerts.attributes import Attributes, Bin, Codec, Damage, Mix, Moved, Sequence, Share, Term
 from monitor.alerts.message import summary
 from monitor.retraining.callbacks import token_sha256
 from monitor.store import tables as t
@@ -270,9 +270,17 @@ def _episodes(conn: Any, model: int) -> tuple[int, int, int]:
             *(0.0301, 0.0284, 0.0322),
             sequences=(Sequence("U+00C3 U+00A9", 61), Sequence("U+00C3 U+0083", 4)),
         ),
+        mixes=(Mix("country", 0.31, "country=IN", 0.3, 0.41, True),),
     )
-    language = Attributes(moved=(_moved("jsd", "text", "language", 0.0192, 0.006, z=5.1),))
-    vocabulary = Attributes(moved=(_moved("unknown_word_rate", "text", "", 0.162, 0.12, z=4.4),))
+    language = Attributes(
+        moved=(_moved("jsd", "text", "language", 0.0192, 0.006, z=5.1),),
+        bins=(Bin("jsd(text):language", "de", 0.08, 0.15, 0.7),),
+    )
+    vocabulary = Attributes(
+        moved=(_moved("unknown_word_rate", "text", "", 0.162, 0.12, z=4.4),),
+        terms=(Term("glim\u200bzo", 31, 0.4, 14.2),),
+        campaign="2.1 % of the messages follow one template, “Claim your <b>prize</b> at {link}”",
+    )
     rows = (
         ("volume", "page", "2026-11-16T08:00", "2026-11-16T13:00", "2026-11-16T16:00", None, volume),
         ("encoding", "page", "2026-11-18T03:00", "2026-11-20T11:00", None, None, encoding),

@@ -6,7 +6,7 @@ import json
 import math
 from dataclasses import replace
 
-from monitor.alerts.attributes import Attributes, Codec, Damage, Sequence, grown
+from monitor.alerts.attributes import Attributes, Bin, Codec, Damage, Mix, Sequence, Term, grown
 from tests.monitor.alerting import MOJIBAKE, SLANG
 
 
@@ -14,7 +14,16 @@ def test_attributes_come_back_from_json() -> None:
     damage = Damage(
         "text", 0.03, (Codec("cp1252", 0.9),), 0.1, 10, 9, rate=0.027, sequences=(Sequence("U+00C3", 9),)
     )
-    full = replace(MOJIBAKE, hard=("column `score` is missing",), damage=damage)
+    full = replace(
+        MOJIBAKE,
+        hard=("column `score` is missing",),
+        damage=damage,
+        mixes=(Mix("country", 0.8, "country=IN", 0.3, 0.4, True),),
+        bins=(Bin("jsd(age)", "below 20", 0.1, 0.2, 0.6),),
+        terms=(Term("glimzo", 12, 0.5, 9.1),),
+        campaign="one template",
+        newcomers="Finnish came",
+    )
     assert Attributes.decode(full.encode()) == full
 
 
@@ -52,6 +61,14 @@ def test_growing_keeps_what_was_known_of_the_damage() -> None:
     known, newer = Damage("text", 0.03), Damage("text", 0.04)
     assert grown(replace(MOJIBAKE, damage=known), MOJIBAKE).damage == known
     assert grown(replace(MOJIBAKE, damage=known), replace(MOJIBAKE, damage=newer)).damage == newer
+
+
+def test_growing_tells_the_mix_of_the_newest_lead_and_forgets_no_word() -> None:
+    mix, word = Mix("country", 0.8, "country=IN", 0.3, 0.4, True), Term("glimzo", 12, 0.5, 9.1)
+    first = replace(SLANG, mixes=(mix,), terms=(word,), campaign="one template")
+    after = grown(first, SLANG)
+    assert (after.mixes, after.terms, after.campaign) == ((), (word,), "one template")
+    assert grown(first, Attributes(hard=("no records",))).mixes == (mix,)
 
 
 def test_a_break_that_goes_on_keeps_the_sentence_that_says_since_when() -> None:

@@ -114,6 +114,15 @@ def test_an_alert_holds_its_evidence_history_messages_and_trigger(client: Client
     assert client.get(f"/v1/alerts/{keys.resolved}").json()["state"] == "resolved"
 
 
+def test_an_alert_says_what_its_change_is_made_of(client: Client, keys: Seeded) -> None:
+    (mix,) = client.get(f"/v1/alerts/{keys.encoding}").json()["mixes"]
+    assert (mix["segment"], mix["share"], mix["before"], mix["now"]) == ("country=IN", 0.31, 0.3, 0.41)
+    words = client.get(f"/v1/alerts/{keys.vocabulary}").json()
+    assert words["terms"] == [{"term": "glim\u200bzo", "documents": 31, "expected_documents": 0.4, "z": 14.2}]
+    assert "follow one template" in words["campaign"]
+    assert (words["mixes"], words["bins"], words["newcomers"]) == ([], [], "")
+
+
 def test_numbers_that_json_cannot_hold_are_null(client: Client) -> None:
     sample = client.get("/v1/models/toxicity/samples?limit=1").json()["items"][0]
     assert sample["features"] == {"length": 5, "ratio": None}
