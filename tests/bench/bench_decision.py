@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tests.bench import flights
-from tests.bench.decision import cbpe, cost, explanation, nulls, real_year, samples, shapes
+from tests.bench.decision import cbpe, cost, demo, explanation, nulls, real_year, samples, shapes
 from tests.bench.decision.common import Figure
 
 # Each with the streams it runs over when none are asked for.
@@ -26,6 +26,7 @@ PARTS: Mapping[str, tuple[Callable[[int], Iterator[Figure]], int]] = {
     "cost": (cost.figures, 1),
     "explanation": (explanation.figures, 100),
     "cbpe": (cbpe.figures, 1),
+    "demo": (demo.figures, 20),
 }
 
 
