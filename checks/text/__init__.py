@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from checks.text.display import reveal
     from checks.text.evidence import excerpt
     from checks.text.inspection import Inspection, inspect
-    from checks.text.learning import learn
+    from checks.text.learning import calibrated, learn
     from checks.text.newcomer import Newcomer, newcomers
     from checks.text.own_profiles import OwnProfile, learn_profile
     from checks.text.plan import TextPlan
@@ -35,6 +35,7 @@ __all__ = [
     "Term",
     "TextPlan",
     "annotate",
+    "calibrated",
     "campaigns",
     "excerpt",
     "inspect",
@@ -57,6 +58,7 @@ _HOMES = {
     "Term": "terms",
     "TextPlan": "plan",
     "annotate": "reading",
+    "calibrated": "learning",
     "campaigns": "campaign",
     "excerpt": "evidence",
     "inspect": "inspection",

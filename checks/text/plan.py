@@ -163,7 +163,8 @@ class TextPlan:
             "residual": self.residual.to_dict() if self.residual else None,
             "flat_counts": dict(sorted(self.flat_counts.items())),
             "flat_total": self.flat_total,
-            "calibration": self.calibration.to_dict() if self.calibration else None,
+            # Left out without one: most plans have none, and their hash does not ask for it.
+            **({"calibration": self.calibration.to_dict()} if self.calibration else {}),
         }
 
     @classmethod
@@ -190,7 +191,7 @@ class TextPlan:
             residual=Residual.from_dict(body["residual"]) if body["residual"] else None,
             flat_counts={code: int(count) for code, count in body["flat_counts"].items()},
             flat_total=int(body["flat_total"]),
-            calibration=Calibration.from_dict(body["calibration"]) if body["calibration"] else None,
+            calibration=Calibration.from_dict(body["calibration"]) if "calibration" in body else None,
         )
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from checks import text
 from checks.text import lexicon
-from checks.text.calibration import calibrate, counts_of, mixed_level
+from checks.text.calibration import calibrate, could_mix, counts_of, mixed_level
 from tests.bench.text.common import NO_LANGUAGE, Figure, message_of, read_rows, to_array
 
 SHARES = (0.05, 0.1, 0.2, 0.4, 0.6)
@@ -30,8 +30,10 @@ def figures(data: Path, _: int) -> Iterator[Figure]:
             first = np.array([sha256(f"{row['id']}/{split}".encode()).digest()[0] % 2 == 0 for row in rows])
             for labelled in (first, ~first):
                 plan = text.learn(array.filter(labelled), lexicon=with_lexicon)
-                levels = mixed_level(text.annotate(array, plan))
-                one = _drawn(levels, truth, labelled)
+                notes = text.annotate(array, plan)
+                # As the product does: on both sides only messages with two words of a language.
+                able = could_mix(notes)
+                one = _drawn(mixed_level(notes)[able], truth[able], labelled[able])
                 errors.append(one[0])
                 held.append(one[1])
                 raw.append(one[2])
