@@ -287,6 +287,18 @@ def alerts(
 
 
 @app.command()
+def explain(
+    alert: Annotated[int, typer.Argument(min=1, max=2**63 - 1, help="Its number: #12 of `alerts` is 12.")],
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Everything known of an alert: three sentences, then what moved, where, and examples."""
+    from monitor.commands import explain_alert
+
+    explain_alert(alert, database, as_json=as_json)
+
+
+@app.command()
 def measurements(
     database: Database = None,
     model: ModelName = None,
@@ -313,6 +325,22 @@ def measurements(
 
 
 @app.command()
+def feedback(
+    alert: Annotated[int, typer.Argument(help="The number that `driftglass alerts` shows.")],
+    verdict: Annotated[str, typer.Argument(metavar="expected|false-alarm|undo")],
+    note: Annotated[str, typer.Option(help="Why; kept in the alert's history and in the audit log.")] = "",
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="Default: the user of this machine.")] = None,
+    database: Database = None,
+) -> None:
+    """Say that a change is expected, or that an alert was false: what is normal moves, and the alert closes."""
+    import getpass
+
+    from monitor.commands import give_feedback
+
+    give_feedback(database, alert, verdict, note=note, by=by or getpass.getuser())
+
+
+@app.command()
 def replay(
     verdict: Annotated[
         str,
@@ -328,6 +356,25 @@ def replay(
 
     if not show_replay(database, verdict, as_json=as_json):
         raise typer.Exit(EXIT_ALERTS)
+
+
+@app.command()
+def performance(
+    model: Annotated[str | None, typer.Argument(help="Only this model.")] = None,
+    windows: Annotated[int, typer.Option(min=1, max=1_000, help="At most so many, the newest.")] = 14,
+    recalibrate: Annotated[
+        bool,
+        typer.Option(
+            "--recalibrate", help="Estimate again on the reference weighted to the inputs of these windows."
+        ),
+    ] = False,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """How well models do: measured on labels, estimated where there are none, and what is tolerated."""
+    from monitor.performance_table import show_performance
+
+    show_performance(database, model, windows=windows, recalibrate=recalibrate, as_json=as_json)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping
 
 from monitor.reports import words
 from monitor.reports.episodes import EpisodeView, Figure, TriggerView, episode_view, figure, trigger_view
+from monitor.reports.performance import PerformanceView, performance_view
 from monitor.reports.weeks import WEEK_US, Week, week_named
 from monitor.store import alerts, listing, series, triggers, verdicts, windows
 from monitor.store.engine import Store
@@ -88,6 +89,7 @@ class ModelView:
     failed: int  # windows that could not be judged
     figures: tuple[Figure, ...]
     decision: bool
+    performance: PerformanceView | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +229,7 @@ def _model(
         failed=sum(span.state == "error" for span in spans),
         figures=figures,
         decision=decision,
+        performance=performance_view(conn, model, week, now_us),
     )
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, case, delete, func, select
 
 from monitor.store.canonical import json_text
 from monitor.store.inserts import insert_on
-from monitor.store.tables import label_cursors, labels
+from monitor.store.tables import label_cursors, labels, samples
 
 T = TypeVar("T")
 
@@ -76,6 +76,22 @@ def count(conn: Connection, model_id: int) -> int:
     return conn.execute(
         select(func.count()).select_from(labels).where(labels.c.model_id == model_id)
     ).scalar_one()
+
+
+def kept_and_labelled(conn: Connection, model_id: int, from_us: int, to_us: int) -> tuple[int, int]:
+    """How many records of the windows in [from_us, to_us) are kept, and how many of them have any label."""
+    labelled = (
+        select(labels.c.event_id)
+        .where(labels.c.model_id == model_id, labels.c.event_id == samples.c.event_id)
+        .exists()
+    )
+    query = select(func.count(), func.count(case((labelled, 1)))).where(
+        samples.c.model_id == model_id,
+        samples.c.window_start_us >= from_us,
+        samples.c.window_start_us < to_us,
+    )
+    kept, known = conn.execute(query).one()
+    return int(kept), int(known)
 
 
 def forget(conn: Connection, model_id: int, before_us: int) -> None:

@@ -56,3 +56,16 @@ def latest_before(conn: Connection, model_id: int, window_start_us: int) -> dict
     )
     body = conn.execute(query).scalar_one_or_none()
     return None if body is None else dict(json.loads(body))
+
+
+def newest_release(conn: Connection, model_id: int) -> dict[str, Any] | None:
+    """The release that windows are compared with; None while too few labels say how well it did."""
+    table = performance_references
+    query = (
+        select(table.c.body)
+        .where(table.c.model_id == model_id)
+        .order_by(table.c.created_us.desc(), table.c.baseline_id.desc())
+        .limit(1)
+    )
+    body = conn.execute(query).scalar_one_or_none()
+    return None if body is None else dict(json.loads(body))
