@@ -264,6 +264,16 @@ def show_alerts(
         print_out(episode_list(store, page.rows))
 
 
+def explain_alert(alert: int, database: str | None, *, as_json: bool) -> None:
+    """Everything known of one alert. NotFound if there is none."""
+    from monitor.explained import show_explanation
+
+    store = _reader(database)
+    if store is None:
+        raise NotFound(_NO_MODEL)
+    show_explanation(store, alert, as_json=as_json)
+
+
 def show_triggers(database: str | None, model: str | None, *, limit: int, as_json: bool) -> None:
     """Retraining triggers, newest first."""
     store = _reader(database)

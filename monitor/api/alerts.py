@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Literal
 
 from fastapi import APIRouter
 
-from monitor.alerts.attributes import Attributes
 from monitor.api import schemas
 from monitor.api.context import Served, model_of, paged
 from monitor.api.inputs import PAGE, Cursor, From, Limit, ModelName, Number, To, Word, keyed
-from monitor.reports.episodes import messages_about
-from monitor.store import alerts as store
-from monitor.store import listing, triggers
+from monitor.reports.episodes import everything
+from monitor.store import listing
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
@@ -52,28 +49,4 @@ def list_alerts(
 def get_alert(alert: Number, served: Served) -> schemas.AlertDetail:
     """One episode: the series that carry it, examples, its history, who was told, and what was triggered."""
     with served.store.read() as conn:
-        episode = store.get(conn, alert)
-        attributes = Attributes.decode(episode.attributes)
-        events = store.events(conn, alert)
-        told = messages_about(conn, episode, events)
-        trigger = triggers.of_episode(conn, alert)
-        evidence = store.evidence_of(conn, alert)
-    return schemas.AlertDetail.model_validate(
-        {
-            **asdict(episode),
-            "named": attributes.moved,
-            "segments": attributes.segments,
-            "sentences": attributes.sentences,
-            "breaks": attributes.hard,
-            "damage": attributes.damage,
-            "mixes": attributes.mixes,
-            "bins": attributes.bins,
-            "terms": attributes.terms,
-            "campaign": attributes.campaign,
-            "newcomers": attributes.newcomers,
-            "evidence": evidence,
-            "events": events,
-            "notifications": told,
-            "trigger_id": None if trigger is None else trigger.id,
-        }
-    )
+        return schemas.AlertDetail.model_validate(everything(conn, alert))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from markupsafe import Markup
@@ -189,7 +189,7 @@ def episode_view(
             figure(conn, row.model_id, row.model, one, axis, [span], f"e{row.id}-{one.id}") for one in drawn
         ),
         examples=tuple(_example(found) for found in alerts.evidence_of(conn, row.id, examples)),
-        damage=None if attributes.damage is None else _damage(attributes.damage),
+        damage=None if attributes.damage is None else damage_view(attributes.damage),
         trigger=None if trigger is None else trigger_view(trigger),
     )
 
@@ -206,6 +206,34 @@ def trigger_view(row: triggers.TriggerRow) -> TriggerView:
         created_us=row.created_us,
         external_run_id=row.external_run_id,
     )
+
+
+def everything(conn: Connection, episode_id: int) -> dict[str, Any]:
+    """All that is known of an episode: its row, what it names, its evidence, its history and what followed.
+
+    NotFound if there is none.
+    """
+    row = alerts.get(conn, episode_id)
+    attributes = Attributes.decode(row.attributes)
+    events = alerts.events(conn, episode_id)
+    trigger = triggers.of_episode(conn, episode_id)
+    return {
+        **asdict(row),
+        "named": attributes.moved,
+        "segments": attributes.segments,
+        "mixes": attributes.mixes,
+        "bins": attributes.bins,
+        "terms": attributes.terms,
+        "campaign": attributes.campaign,
+        "newcomers": attributes.newcomers,
+        "sentences": attributes.sentences,
+        "breaks": attributes.hard,
+        "damage": attributes.damage,
+        "evidence": alerts.evidence_of(conn, episode_id),
+        "events": events,
+        "notifications": messages_about(conn, row, events),
+        "trigger_id": None if trigger is None else trigger.id,
+    }
 
 
 def messages_about(
@@ -237,7 +265,8 @@ def _carrier(moved: Moved, one: Stored | None) -> Carrier:
     )
 
 
-def _damage(damage: Damage) -> DamageView:
+def damage_view(damage: Damage) -> DamageView:
+    """What is known of mojibake, in words."""
     return DamageView(
         suspected=f"{number(damage.suspected, 'share')} of messages; every message was screened",
         confirmed=_confirmed(damage),
