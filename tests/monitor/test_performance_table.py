@@ -27,7 +27,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> str:
 def shown(capsys: pytest.CaptureFixture[str], url: str, model: str | None = None, **options: bool) -> str:
     capsys.readouterr()
     settings = {"recalibrate": False, "as_json": False} | options
-    show_performance(url, model, windows=14, **settings)  # type: ignore[arg-type]
+    show_performance(url, model, windows=14, **settings)
     return capsys.readouterr().out
 
 
