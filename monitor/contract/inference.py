@@ -115,9 +115,16 @@ def _contract(
             "columns:",
             *_column_lines(rest, roles),
             *_window_lines(times, rows),
+            *(_LABELS if identity is not None and "prediction" in roles.values() else ()),
             "",
         ]
     )
+
+
+_LABELS = (
+    "# What turned out to be true, if it is told later (see driftglass performance):",
+    "# labels: {source: {path: labels/*.csv}, key: …, value: …, labelled: …, mature_after: 7d}",
+)
 
 
 def _zone_lines(times: Times) -> list[str]:

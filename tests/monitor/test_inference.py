@@ -225,3 +225,8 @@ def test_an_address_that_is_none_is_refused_without_showing_it(address: str) -> 
     with pytest.raises(UsageError) as wrong:
         infer(address)
     assert "s3cret" not in str(wrong.value)
+
+
+def test_labels_are_mentioned_where_records_can_be_found_again(tmp_path: Path) -> None:
+    written = infer(str(write(tmp_path, "shop.csv")), relative_to=tmp_path)
+    assert "# labels: {source: {path: labels/*.csv}, key:" in written
