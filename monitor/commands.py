@@ -56,6 +56,12 @@ _MEASURED = (
     "verdict",
     "z",
 )
+_SAID = {
+    "expected": "expected. It is closed; what it names learns until two weeks lie behind the change, and is then "
+    "judged by the time since it.",
+    "false-alarm": "a false alarm. It is closed; its windows count as normal with the next window that is judged.",
+    "undo": "taken back. What is normal is what it was before, from the next window that is judged.",
+}
 _NEWEST = 20  # episodes and triggers of a model that a pass shows, beside all that are open
 _NO_MODEL = "no model is watched yet: driftglass init FILE, then driftglass run"
 
@@ -376,6 +382,23 @@ def show_replay(database: str | None, verdict: str, *, as_json: bool) -> bool:
     if found.code_now != found.code_then:
         print_out(f"recomputed by {found.code_now}")
     return found.same
+
+
+def give_feedback(database: str | None, alert: int, verdict: str, *, note: str, by: str) -> None:
+    """Write down what somebody says of an alert, or take it back."""
+    from monitor import feedback
+
+    _one_of("feedback", verdict, ("expected", "false-alarm", "undo"))
+    store = _reader(database)
+    if store is None:
+        raise NotFound(_NO_MODEL)
+    now_us = SystemClock().now_us()
+    with store.write() as conn:
+        if verdict == "undo":
+            feedback.undo(conn, alert, by, now_us)
+        else:
+            feedback.give(conn, alert, verdict, note, by, now_us)  # type: ignore[arg-type]  # one of the words above
+    print_out(f"alert {alert}: {_SAID[verdict]}")
 
 
 def judge_reference(contract: Path, database: str | None, *, as_json: bool) -> None:

@@ -6,6 +6,7 @@ judge     scores + breaks → verdicts → sequence → episodes → outbox, tri
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import get_args
@@ -21,7 +22,7 @@ from checks.plan import Plan
 from checks.profile import Profile, empty, merge_all
 from checks.scores import STATUS, Scores
 from checks.series import Family, Observations, Series
-from monitor import corrected, jobs, judging, profiles
+from monitor import corrected, jobs, judging, profiles, rebasing
 from monitor.alerts import episodes, notify
 from monitor.alerts.attributes import Attributes
 from monitor.alerts.message import Context
@@ -32,6 +33,7 @@ from monitor.delivery.channels.base import Channel
 from monitor.findings import Findings, Window
 from monitor.performance import Performance
 from monitor.progress import Progress, silent
+from monitor.rebasing import Fitted, Known
 from monitor.recent import RECENT_US, Changed, Recent
 from monitor.references import Reference, References
 from monitor.retraining import proposals
@@ -39,22 +41,39 @@ from monitor.retraining.policy import Policy
 from monitor.store import alerts as alert_rows
 from monitor.store import (
     audit,
+    feedback,
     measurements,
-    models,
     runs,
     sequences,
-    successions,
     verdicts,
     windows,
 )
-from monitor.store import baselines as stored_baselines
 from monitor.store import series as stored_series
 from monitor.store.engine import Store
 from monitor.store.runs import Run
 from monitor.watched import Watched
 
+log = logging.getLogger(__name__)
+
+# Fitting a long reference of many series may take longer than the lease of a judgement.
+_FIT_SECONDS = 900.0
+
 # Windows of the reference are written in slices, so that no other writer waits long.
 _SLICE = 100
+
+
+class _FeedbackCame(Exception):
+    """Somebody said something of an alert between reading and writing."""
+
+
+def _closed(begun: Sequence[alert_rows.EpisodeRow], start_us: int) -> list[episodes.Change]:
+    """What people are told of episodes that feedback closed before this window."""
+    return [
+        episodes.Change(
+            one.id, one.family, None if one.inhibited_by is not None else "resolved", Resolved(start_us)
+        )
+        for one in begun
+    ]
 
 
 class Evaluator:
@@ -75,7 +94,7 @@ class Evaluator:
         self._plan = plan
         self._channels = channels
         self._public_url = public_url
-        self._references = References(store, watched.id, plan.plan_id, self._merged)
+        self._references = References(store, clock, watched, plan)
         self._recent: Recent | None = None
         self._series_ids: list[int] | None = None
         self._beside: Beside | None = None
@@ -108,30 +127,8 @@ class Evaluator:
         )
         baseline = fitted.baseline
         scores = fitted.scores or baselines.score(baseline, obs)
+        self._references.save(baseline, baseline.facts.to_us, Fitted(), "the reference closed")
         now_us = self._clock.now_us()
-        with self._store.write() as conn:
-            saved = stored_baselines.save(
-                conn,
-                self._watched.id,
-                self._plan.plan_id,
-                baseline.sha256,
-                baseline.facts.to_dict(),
-                baseline.encode(),
-                now_us,
-            )
-            facts = baseline.facts
-            successions.put(conn, self._watched.id, facts.to_us, saved.id, {}, "the reference closed", now_us)
-            models.update_state(
-                conn, self._watched.id, state="provisional" if baseline.provisional else "live"
-            )
-            audit.append(
-                conn,
-                actor="driftglass",
-                action="baseline.fitted",
-                object=f"model/{self._watched.name}",
-                payload={"baseline": saved.sha256, "plan": self._plan.plan_id, **baseline.facts.to_dict()},
-                now_us=now_us,
-            )
         starts = obs.start_us.tolist()
         for first in range(0, len(starts), _SLICE):
             some = slice(first, first + _SLICE)
@@ -151,7 +148,7 @@ class Evaluator:
 
     def measure(self, run: Run) -> None:
         """Write what a closed window measured, against the frozen reference. LeaseLost if the run was lost."""
-        reference = self._reference_at(run.window_start_us)
+        reference = self._references.at(run.window_start_us)
         profile = self._profile(run.window_start_us)
         obs = self._observe(run.window_start_us, profile)
         scores = baselines.score(reference.baseline, obs)
@@ -173,9 +170,17 @@ class Evaluator:
 
     def judge(self, run: Run) -> int:
         """Judge a measured window; returns how many episodes opened. LeaseLost if the run was lost."""
+        while True:
+            try:
+                return self._judge(run)
+            except _FeedbackCame:
+                log.info("feedback came while window %d was judged: judged anew", run.window_start_us)
+
+    def _judge(self, run: Run) -> int:
         start_us = run.window_start_us
-        reference, first = self._reference_at(start_us), self._first_reference()
-        baseline = reference.baseline
+        self._references.renew(start_us, lambda: jobs.heartbeat(self._store, self._clock, run, _FIT_SECONDS))
+        reference = self._references.at(start_us)
+        first, baseline = self._references.first(reference), reference.baseline
         with self._store.read() as conn:
             measured = runs.latest(conn, self._watched.id, "measure", start_us)
             before = sequences.latest_before(conn, self._watched.id, start_us)
@@ -187,6 +192,8 @@ class Evaluator:
             return 0
         profile = self._profile(start_us)
         obs = self._observe(start_us, profile)
+        known = self._references.known()
+        begun = rebasing.began(known, start_us, before_us)
         recent_us, recent = self._recent_before(start_us, baseline)
         context = judging.Context(
             code=judging.code(),
@@ -194,7 +201,9 @@ class Evaluator:
             first_id=first.id,
             before_us=before_us,
             recent_us=recent_us,
-            changed=self._changed_before(start_us, recent_us),
+            changed=self._changed_before(start_us, recent_us, known),
+            started=tuple(sorted({episode.family for episode in begun})),
+            quiet=rebasing.quiet(known, start_us, reference.fitted),
         )
         judged = judging.judge(
             *(self._plan, baseline, first.baseline, state, profile, obs, recent, context),
@@ -204,17 +213,19 @@ class Evaluator:
         findings = Findings(self._store, self._watched, self._plan, baseline, reference.profile, self._merged)
         named = findings.of(Window(start_us, profile, scores), judgement)
         now_us = self._clock.now_us()
-        performance = self._look_at_performance(first)
+        performance = self._look_at_performance(self._references.first())
         looked = performance.look(start_us, now_us) if performance is not None else None
         if looked is not None:
             named.append(looked.finding)
         with self._store.write() as conn:
             jobs.finish(conn, run, now_us)
+            if feedback.of_model(conn, self._watched.id) != known.feedback:
+                raise _FeedbackCame
             self._write_measurements(conn, [start_us], run.revision, obs, scores)
             self._write_verdicts(conn, run, reference, scores, judgement)
             if performance is not None and looked is not None:
                 performance.write(conn, looked, start_us, run.revision)
-            changes = self._record(conn, run, named, now_us)
+            changes = self._record(conn, run, named, _closed(begun, start_us), now_us)
             # Also when the window is judged again, long after its episode was closed.
             ended = alert_rows.ended_at(conn, self._watched.id, start_us)
             state = judging.restarted(baseline, state, ended)
@@ -244,16 +255,6 @@ class Evaluator:
 
     def _must_have_reference(self) -> Reference:
         reference = self.reference()
-        assert reference is not None, "windows are only queued once there is a baseline"
-        return reference
-
-    def _reference_at(self, start_us: int) -> Reference:
-        reference = self._references.at(start_us)
-        assert reference is not None, "windows are only queued once there is a baseline"
-        return reference
-
-    def _first_reference(self) -> Reference:
-        reference = self._references.first()
         assert reference is not None, "windows are only queued once there is a baseline"
         return reference
 
@@ -292,11 +293,13 @@ class Evaluator:
             self._recent.add(found, known)
         return first_us, self._recent
 
-    def _changed_before(self, start_us: int, recent_us: int) -> tuple[Changed, ...]:
-        """The spans of the recent level in which episodes that had opened by then were going on."""
+    def _changed_before(self, start_us: int, recent_us: int, known: Known) -> tuple[Changed, ...]:
+        """The spans of the recent level in which episodes that had opened by then were going on, but for those that
+        a person called normal."""
+        normal = {one.episode_id for one in rebasing.taken_in(known, start_us)}
         with self._store.read() as conn:
             rows = alert_rows.overlapping(conn, self._watched.id, get_args(Family), recent_us)
-        return tuple(self._changed(row) for row in rows if row.opened_us < start_us)
+        return tuple(self._changed(row) for row in rows if row.opened_us < start_us and row.id not in normal)
 
     def _changed(self, episode: alert_rows.EpisodeRow) -> Changed:
         """The series that an episode names; a loss of volume concerns every volume, whichever was named."""
@@ -393,13 +396,25 @@ class Evaluator:
         return [finding for finding in named if finding.firing and finding.family not in already]
 
     def _record(
-        self, conn: Connection, run: Run, named: Sequence[episodes.FamilyFinding], now_us: int
+        self,
+        conn: Connection,
+        run: Run,
+        named: Sequence[episodes.FamilyFinding],
+        closed: Sequence[episodes.Change],
+        now_us: int,
     ) -> tuple[episodes.Change, ...]:
+        """Write the episodes of a window, and tell of what changed and of what feedback has `closed` before it."""
         contract, watched = self._watched.contract, self._watched
         telling = self._telling(conn, run, named)
         if not telling:
             return ()
-        changes = episodes.record(conn, watched.id, run.window_start_us, self._length(run), telling, now_us)
+        last_us = windows.last_judged_us(conn, watched.id)
+        if last_us is not None and run.window_start_us <= last_us:
+            closed = ()
+        changes = (
+            *closed,
+            *episodes.record(conn, watched.id, run.window_start_us, self._length(run), telling, now_us),
+        )
         context = Context(
             model=watched.name,
             owner=contract.owner or "",

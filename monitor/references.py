@@ -1,67 +1,149 @@
-"""The baselines of one model: which one judges a window, decoded once and kept in memory."""
+"""The baselines of one model: which one judges a window, and renewing it when its time has come."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import get_args
 
+from checks import baseline as baselines
+from checks import drift
 from checks.baseline import Baseline
-from checks.profile import Profile
-from monitor.store import baselines, models, successions
+from checks.plan import Plan
+from checks.profile import Profile, empty, merge_all
+from checks.series import Family
+from monitor import profiles, rebasing
+from monitor.clock import Clock
+from monitor.rebasing import Fitted, Known
+from monitor.store import alerts, audit, feedback, models, successions
+from monitor.store import baselines as stored
 from monitor.store.engine import Store
+from monitor.store.successions import Succession
+from monitor.watched import Watched
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A baseline as it is stored, and the profile of its whole reference (for comparing segments)."""
+    """A baseline as it is stored, what it was fitted to, and the profile of that (for comparing segments)."""
 
     id: int
     baseline: Baseline
     profile: Profile
+    fitted: Fitted
 
 
 class References:
-    """Looks baselines up by the window they judge. `merged` gives the profile of the windows in [from, to)."""
+    """Looks baselines up by the window they judge, and renews them."""
 
-    def __init__(
-        self, store: Store, model_id: int, plan_id: str, merged: Callable[[int, int], Profile]
-    ) -> None:
+    def __init__(self, store: Store, clock: Clock, watched: Watched, plan: Plan) -> None:
         self._store = store
-        self._model_id = model_id
-        self._plan_id = plan_id
-        self._merged = merged
-        self._known: dict[int, Reference] = {}
+        self._clock = clock
+        self._watched = watched
+        self._plan = plan
+        self._known: dict[tuple[int, Fitted], Reference] = {}
 
     def current(self) -> Reference | None:
         """The baseline that counts now, None while the reference has not closed or is of another plan."""
+        rows = self._rows()
+        if rows:
+            return self._load(rows[-1].baseline_id, Fitted.decode(rows[-1].fitted))
         with self._store.read() as conn:
-            baseline_id = models.by_id(conn, self._model_id).baseline_id
-        return None if baseline_id is None else self._load(baseline_id)
+            baseline_id = models.by_id(conn, self._watched.id).baseline_id
+        return None if baseline_id is None else self._load(baseline_id, Fitted())
 
-    def at(self, start_us: int) -> Reference | None:
-        """The baseline that judges the window that starts at `start_us`; None as for `current`."""
-        rows = self.rows()
+    def at(self, start_us: int) -> Reference:
+        """The baseline that judges the window that starts at `start_us`; there must be one."""
+        rows = self._rows()
         place = bisect_right([row.from_us for row in rows], start_us) - 1
-        return self._load(rows[max(place, 0)].baseline_id) if rows else self.current()
+        return self._of(rows[max(place, 0)])
 
-    def first(self) -> Reference | None:
-        """The baseline that the model began with: it stays beside those that follow. None as for `current`."""
-        rows = self.rows()
-        return self._load(rows[0].baseline_id) if rows else self.current()
+    def first(self, of: Reference | None = None) -> Reference:
+        """The baseline that the model began with, or the first after the expected change that `of` begins with."""
+        since_us = 0 if of is None else of.fitted.since_us
+        return next(self._of(row) for row in self._rows() if Fitted.decode(row.fitted).since_us == since_us)
 
-    def rows(self) -> list[successions.Succession]:
+    def renew(self, start_us: int, extend: Callable[[], None]) -> None:
+        """Fit the baseline anew if that is due before the window at `start_us` is judged; `extend` the lease first."""
+        rows = self._rows()
+        if rows[-1].from_us > start_us:  # judged again: it keeps the baseline it had
+            return
+        known = self.known()
+        in_force = Fitted.decode(rows[-1].fitted)
+        contract, grid = self._watched.contract, self._watched.grid
+        to_fit = rebasing.wanted(known, start_us, in_force, rows[-1].from_us, grid, contract.timezone)
+        if to_fit is None:
+            return
+        extend()
+        starts = sorted({start for span in to_fit.spans for start in grid.starts(*span)})
+        obs = profiles.observations(
+            self._store, self._watched.id, self._plan, starts, starts[0], starts[-1] + 1
+        )
+        baseline = baselines.fit(
+            rebasing.without(obs, to_fit.left_out), contract.calendar(), budget=contract.budget()
+        )
+        self.save(baseline, start_us, to_fit, rebasing.reason(in_force, to_fit))
+
+    def save(self, baseline: Baseline, from_us: int, fitted: Fitted, reason: str) -> None:
+        """Let a baseline judge from the window at `from_us` on, and note it in the audit log."""
+        now_us, facts = self._clock.now_us(), baseline.facts
+        with self._store.write() as conn:
+            saved = stored.save(
+                *(conn, self._watched.id, self._plan.plan_id, baseline.sha256, facts.to_dict()),
+                *(baseline.encode(), now_us),
+            )
+            successions.put(conn, self._watched.id, from_us, saved.id, fitted.to_dict(), reason, now_us)
+            models.update_state(
+                conn, self._watched.id, state="provisional" if baseline.provisional else "live"
+            )
+            audit.append(
+                conn,
+                actor="driftglass",
+                action="baseline.fitted",
+                object=f"model/{self._watched.name}",
+                payload={
+                    "baseline": saved.sha256,
+                    "plan": self._plan.plan_id,
+                    "reason": reason,
+                    **facts.to_dict(),
+                },
+                now_us=now_us,
+            )
+
+    def known(self) -> Known:
+        """What decides which windows a baseline is fitted to; without episodes where they decide nothing."""
+        reference = self._watched.contract.reference
+        trailing_us = None if reference is None else reference.trailing_us
+        facts = self.first().baseline.facts
+        with self._store.read() as conn:
+            said = feedback.of_model(conn, self._watched.id)
+            needed = bool(said) or trailing_us is not None
+            found = alerts.overlapping(conn, self._watched.id, get_args(Family), 0) if needed else []
+        return Known((facts.from_us, facts.to_us), trailing_us, found, said, drift.series_of(self._plan))
+
+    def _rows(self) -> list[Succession]:
         """Every succession under this plan, the first one first."""
         with self._store.read() as conn:
-            found = successions.everyone(conn, self._model_id)
-        return [row for row in found if self._load(row.baseline_id) is not None]
+            return successions.everyone(conn, self._watched.id, self._plan.plan_id)
 
-    def _load(self, baseline_id: int) -> Reference | None:
-        if baseline_id not in self._known:
+    def _of(self, row: Succession) -> Reference:
+        found = self._load(row.baseline_id, Fitted.decode(row.fitted))
+        assert found is not None, "successions are those of this plan"
+        return found
+
+    def _load(self, baseline_id: int, fitted: Fitted) -> Reference | None:
+        key = (baseline_id, fitted)
+        if key not in self._known:
             with self._store.read() as conn:
-                saved = baselines.load(conn, baseline_id)
-            if saved.plan_id != self._plan_id:
+                saved = stored.load(conn, baseline_id)
+            if saved.plan_id != self._plan.plan_id:
                 return None
-            span = (int(saved.reference["from_us"]), int(saved.reference["to_us"]))
-            self._known[baseline_id] = Reference(saved.id, Baseline.decode(saved.body), self._merged(*span))
-        return self._known[baseline_id]
+            spans = fitted.spans or ((int(saved.reference["from_us"]), int(saved.reference["to_us"])),)
+            found = [
+                profile
+                for span in spans
+                for _, profile in profiles.by_window(self._store, self._watched.id, self._plan.plan_id, *span)
+            ]
+            profile = merge_all([empty(self._plan), *found])
+            self._known[key] = Reference(saved.id, Baseline.decode(saved.body), profile, fitted)
+        return self._known[key]

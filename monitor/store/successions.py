@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from monitor.store.canonical import json_text
 from monitor.store.inserts import insert_on
-from monitor.store.tables import successions
+from monitor.store.tables import baselines, successions
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,12 @@ def put(
     )
 
 
-def everyone(conn: Connection, model_id: int) -> list[Succession]:
-    """Every baseline of a model in the order in which they counted."""
-    query = select(successions).where(successions.c.model_id == model_id).order_by(successions.c.from_us)
+def everyone(conn: Connection, model_id: int, plan_id: str) -> list[Succession]:
+    """Every baseline of a model under a plan, in the order in which they counted."""
+    query = (
+        select(successions)
+        .join(baselines, baselines.c.id == successions.c.baseline_id)
+        .where(successions.c.model_id == model_id, baselines.c.plan_id == plan_id)
+        .order_by(successions.c.from_us)
+    )
     return [Succession(**row._mapping) for row in conn.execute(query)]

@@ -42,7 +42,10 @@ def test_every_window_replays_before_in_and_after_an_episode_and_after_late_reco
     back = {row["id"]: row for row in rows if stream.at(row) >= stream.day(16)}
     rows = [back.get(row["id"], row) for row in stream.shifted(rows, stream.day(15))]
     late = [row for row in rows if stream.day(14.25) <= stream.at(row) < stream.day(14.5)][:20]
-    stream.write(tmp_path / "orders1.csv", [row for row in rows if row not in late])
+    stream.write(
+        tmp_path / "orders1.csv",
+        [row for row in rows if row not in late and stream.at(row) < stream.day(18.5)],
+    )
     app = open_app(store_url, now_day=18.5)
     run(app, tmp_path)
     assert families(app) == {"predictions"}
@@ -50,7 +53,9 @@ def test_every_window_replays_before_in_and_after_an_episode_and_after_late_reco
     assert [differing(found) for found in first] == [[]] * 18
     assert all(found.same for found in first)
 
-    stream.write(tmp_path / "orders2.csv", late)
+    stream.write(
+        tmp_path / "orders2.csv", [*late, *(row for row in rows if stream.at(row) >= stream.day(18.5))]
+    )
     app.store.close()
     app = open_app(store_url, now_day=20.0)  # another process
     run(app, tmp_path)
