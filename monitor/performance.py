@@ -15,7 +15,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from checks import explain
-from checks.performance import cohort, detector, reweighting
+from checks.performance import cohort, detector
 from checks.performance.cohort import LEAST_OF_A_SEGMENT, Cohort, Release
 from checks.performance.detector import Detector
 from checks.performance.estimated import BLIND
@@ -23,9 +23,9 @@ from checks.performance.estimates import Estimate
 from checks.series import ALL, Kind, Series
 from monitor.alerts.attributes import Attributes, Moved
 from monitor.alerts.episodes import FamilyFinding
-from monitor.cohorts import cohort_of, inputs_of, predicting
+from monitor.cohorts import cohort_of
 from monitor.contract.model import Labels
-from monitor.store import baselines, measurements, samples, verdicts
+from monitor.store import measurements, samples, verdicts
 from monitor.store import performance as stored
 from monitor.store import series as stored_series
 from monitor.store.engine import Store
@@ -35,7 +35,7 @@ from monitor.watched import Watched
 # times as long. Two detectors share that.
 _SHARE_OF_BUDGET = 0.1
 _DETECTORS = ("error_rate", "estimated_error_rate")
-_REFERENCE_RECORDS = 20_000
+REFERENCE_RECORDS = 20_000
 # Everything else is a share of 1.
 _NO_SHARES = ("mae", "rmse", "bias", "label_delay_days")
 
@@ -106,7 +106,7 @@ class Performance:
             with self._store.read() as conn:
                 body = stored.release(conn, self._watched.id, self._baseline_id)
                 if body is None:
-                    rows = samples.smallest_ranks(conn, self._watched.id, *self._span, _REFERENCE_RECORDS)
+                    rows = samples.smallest_ranks(conn, self._watched.id, *self._span, REFERENCE_RECORDS)
                     reference = cohort_of(conn, self._watched, rows, until_us=now_us)
             if body is None:
                 if now_us < self._span[1] + self._labels.mature_after_us:
@@ -315,63 +315,3 @@ def _errors(made: Release, measured: bool) -> str:
     if made.limit is None:
         return "Errors, measured on labels"
     return f"Errors larger than {made.limit:.4g}, measured on labels"
-
-
-@dataclass(frozen=True)
-class Again:
-    """Estimates of some windows together: plain, and calibrated again on the reference weighted to their inputs.
-
-    effective: what the weighted reference is worth in records; `sentences` say it, or why it could not be done.
-    """
-
-    plain: Mapping[str, Estimate]
-    recalibrated: Mapping[str, Estimate]
-    effective: float | None
-    sentences: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-safe."""
-
-        def bounded(figures: Mapping[str, Estimate]) -> dict[str, Any]:
-            return {name: {"value": e.value, "low": e.low, "high": e.high} for name, e in figures.items()}
-
-        return {
-            "plain": bounded(self.plain),
-            "recalibrated": bounded(self.recalibrated),
-            "effective": self.effective,
-            "notes": list(self.sentences),
-        }
-
-
-def estimate_again(store: Store, watched: Watched, starts: Sequence[int]) -> Again:
-    """What scores say of the kept records of these windows if the reference is weighted to be like them."""
-    with store.read() as conn:
-        baseline, body = baselines.current(conn, watched.id), stored.newest_release(conn, watched.id)
-        if baseline is None or body is None:
-            return Again({}, {}, None, ("Nothing can be recalibrated before the release is known.",))
-        span = baseline.reference["from_us"], baseline.reference["to_us"]
-        labels_until_us = 2**62  # a label of the reference counts whenever it came
-        before = predicting(samples.smallest_ranks(conn, watched.id, *span, _REFERENCE_RECORDS))
-        reference = cohort_of(conn, watched, before, labels_until_us)
-        after = predicting([row for start in starts for row in samples.of_window(conn, watched.id, start)])
-        now = cohort_of(conn, watched, after, 0)
-    made = Release.from_dict(body)
-    plain = cohort.estimated_metrics(now, made)
-    ours = np.flatnonzero(reference.even)
-    theirs = np.flatnonzero(now.even)
-    try:
-        ratio = reweighting.density_ratio(
-            inputs_of(watched, [before[row] for row in ours]),
-            inputs_of(watched, [after[row] for row in theirs]),
-        )
-        weight = np.ones(len(reference))
-        weight[ours] = ratio.weight
-        found = cohort.estimated_metrics(now, cohort.recalibrated(reference, weight, made))
-    except ValueError as error:
-        return Again(plain, {}, None, (f"Not recalibrated: {error}.",))
-    said = (
-        f"Weighted to the inputs of these windows the reference is worth {ratio.effective:,.0f} records. "
-        f"Calibrated again on it, the estimated accuracy is {explain.percent(found['estimated_accuracy'].value)} "
-        f"({explain.percent(plain['estimated_accuracy'].value)} before), still {BLIND}."
-    )
-    return Again(plain, found, ratio.effective, (said,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from monitor import scorecard
 from monitor.app import App
@@ -17,7 +17,7 @@ from monitor.terminal import clock, headed, print_json, print_out
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from monitor.performance import Again
+    from monitor.on_demand import Again, Bound
     from monitor.watched import Watched
 
 _CALLED = {"roc_auc": "ROC AUC", "f1": "F1", "macro_f1": "macro F1", "mae": "MAE", "rmse": "RMSE"}
@@ -42,20 +42,25 @@ def show_performance(
                 _without_labels(watched.name, named=model is not None)
                 continue
             again = _again(app, watched, card) if recalibrate else None
-            cards.append((card, again))
+            cards.append((card, _bound(app, watched, card) if model is not None else None, again))
     finally:
         app.store.close()
     if as_json:
-        print_json(
-            [card.to_dict() | ({"recalibrated": again.to_dict()} if again else {}) for card, again in cards]
-        )
+        print_json([_for_programs(*one) for one in cards])
         return
-    for card, again in cards:
-        print_out(f"{card.model}")
+    for card, bound, again in cards:
+        print_out(card.model)
         if card.rows:
             print_out(_table(card))
-        for note in (*card.notes, *(again.sentences if again else ())):
+        for note in (*card.notes, *([bound.sentence] if bound else ()), *(again.sentences if again else ())):
             print_out(note)
+
+
+def _for_programs(card: Scorecard, bound: Bound | None, again: Again | None) -> dict[str, Any]:
+    body = card.to_dict()
+    if bound is not None:
+        body["error_rate_at_least"] = {"value": bound.low, "records": bound.records}
+    return body if again is None else body | {"recalibrated": again.to_dict()}
 
 
 def _chosen(app: App, model: str | None) -> Sequence[Watched]:
@@ -79,8 +84,15 @@ def _without_labels(name: str, *, named: bool) -> None:
     print(f"driftglass: {said}", file=sys.stderr)  # noqa: T201 - this is the command line
 
 
+def _bound(app: App, watched: Watched, card: Scorecard) -> Bound | None:
+    from monitor.on_demand import error_bound
+
+    mature = [row.window_start_us for row in card.rows if row.labelled is not None]
+    return error_bound(app.store, watched, mature) if mature else None
+
+
 def _again(app: App, watched: Watched, card: Scorecard) -> Again:
-    from monitor.performance import estimate_again
+    from monitor.on_demand import estimate_again
 
     return estimate_again(app.store, watched, [row.window_start_us for row in card.rows])
 

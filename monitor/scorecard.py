@@ -107,7 +107,8 @@ def gather(
     if contract.labels is None:
         return None
     rows = _rows(conn, model_id, from_us, to_us, windows)
-    release = stored.newest_release(conn, model_id)
+    learnt = stored.newest_release(conn, model_id)
+    release = None if learnt is None else learnt.body
     known = {name for row in rows for name in row.figures}
     numeric = contract.column_specs[contract.names("prediction")[0]].kind == "number"
     metrics = _NUMBERS if numeric else _YES_NO if contract.labels.positive is not None else _CLASSES

@@ -61,6 +61,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         "labels",
         "cohorts",
         "scorecard",
+        "on_demand",
         "performance",
         "learning",
         "mixed_labels",

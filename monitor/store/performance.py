@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -11,6 +12,14 @@ from sqlalchemy import Connection, select
 from monitor.store.canonical import json_text
 from monitor.store.inserts import insert_on
 from monitor.store.tables import performance, performance_references
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What was learnt from the labels of a baseline's reference."""
+
+    baseline_id: int
+    body: dict[str, Any]
 
 
 def release(conn: Connection, model_id: int, baseline_id: int) -> dict[str, Any] | None:
@@ -58,14 +67,14 @@ def latest_before(conn: Connection, model_id: int, window_start_us: int) -> dict
     return None if body is None else dict(json.loads(body))
 
 
-def newest_release(conn: Connection, model_id: int) -> dict[str, Any] | None:
+def newest_release(conn: Connection, model_id: int) -> Release | None:
     """The release that windows are compared with; None while too few labels say how well it did."""
     table = performance_references
     query = (
-        select(table.c.body)
+        select(table.c.baseline_id, table.c.body)
         .where(table.c.model_id == model_id)
         .order_by(table.c.created_us.desc(), table.c.baseline_id.desc())
         .limit(1)
     )
-    body = conn.execute(query).scalar_one_or_none()
-    return None if body is None else dict(json.loads(body))
+    row = conn.execute(query).one_or_none()
+    return None if row is None else Release(row.baseline_id, json.loads(row.body))

@@ -58,6 +58,14 @@ def test_programs_get_every_figure_with_its_interval(known: str, capsys: pytest.
     assert "accuracy" not in last["figures"]
 
 
+def test_a_named_model_has_a_bound_of_its_error_rate(known: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (card,) = json.loads(shown(capsys, known, "spam", as_json=True))
+    bound = card["error_rate_at_least"]
+    assert 0.2 < bound["value"] < 0.35  # seven good days and five of guessing
+    assert bound["records"] > 900
+    assert "however often one looks" in shown(capsys, known, "spam")
+
+
 def test_recalibration_is_told_beside_the_plain_estimate(
     known: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
