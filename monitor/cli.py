@@ -372,7 +372,7 @@ def performance(
     as_json: Json = False,
 ) -> None:
     """How well models do: measured on labels, estimated where there are none, and what is tolerated."""
-    from monitor.performance_table import show_performance
+    from monitor.commands import show_performance
 
     show_performance(database, model, windows=windows, recalibrate=recalibrate, as_json=as_json)
 

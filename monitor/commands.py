@@ -280,6 +280,21 @@ def explain_alert(alert: int, database: str | None, *, as_json: bool) -> None:
     show_explanation(store, alert, as_json=as_json)
 
 
+def show_performance(
+    database: str | None, model: str | None, *, windows: int, recalibrate: bool, as_json: bool
+) -> None:
+    """How well models with labels do, window by window."""
+    from monitor.performance_table import show
+
+    store = _reader(database)
+    if store is None:
+        _no_model([], as_json=as_json)
+        return
+    app = App(store, SystemClock(), load_settings())
+    show(app, model, windows=windows, recalibrate=recalibrate, as_json=as_json)
+    store.close()
+
+
 def show_triggers(database: str | None, model: str | None, *, limit: int, as_json: bool) -> None:
     """Retraining triggers, newest first."""
     store = _reader(database)

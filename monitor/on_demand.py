@@ -25,7 +25,7 @@ _EVER_US = 2**62  # a label of the reference counts whenever it came
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What the error rate of some windows was at least, at one time or another, and the labelled records that say so."""
+    """What the error rate was at least, at some time in some windows, and how many labelled records say so."""
 
     low: float
     records: int

@@ -10,7 +10,6 @@ from monitor import scorecard
 from monitor.app import App
 from monitor.errors import NotFound, UsageError
 from monitor.scorecard import Measured, Row, Scorecard
-from monitor.settings import load_settings
 from monitor.store import models
 from monitor.terminal import clock, headed, print_json, print_out
 
@@ -23,28 +22,17 @@ if TYPE_CHECKING:
 _CALLED = {"roc_auc": "ROC AUC", "f1": "F1", "macro_f1": "macro F1", "mae": "MAE", "rmse": "RMSE"}
 
 
-def show_performance(
-    database: str | None, model: str | None, *, windows: int, recalibrate: bool, as_json: bool
-) -> None:
+def show(app: App, model: str | None, *, windows: int, recalibrate: bool, as_json: bool) -> None:
     """Of each model with labels, or of the named one: its newest windows, and what has to be said of them."""
-    settings = load_settings()
-    if database is not None:
-        settings = settings.model_copy(update={"database_url": database})
-    app = App.open(settings)
-    try:
-        cards = []
-        for watched in _chosen(app, model):
-            with app.store.read() as conn:
-                card = scorecard.gather(
-                    conn, watched.id, watched.contract, app.clock.now_us(), windows=windows
-                )
-            if card is None:
-                _without_labels(watched.name, named=model is not None)
-                continue
-            again = _again(app, watched, card) if recalibrate else None
-            cards.append((card, _bound(app, watched, card) if model is not None else None, again))
-    finally:
-        app.store.close()
+    cards = []
+    for watched in _chosen(app, model):
+        with app.store.read() as conn:
+            card = scorecard.gather(conn, watched.id, watched.contract, app.clock.now_us(), windows=windows)
+        if card is None:
+            _without_labels(watched.name, named=model is not None)
+            continue
+        bound = _bound(app, watched, card) if model is not None else None
+        cards.append((card, bound, _again(app, watched, card) if recalibrate else None))
     if as_json:
         print_json([_for_programs(*one) for one in cards])
         return
@@ -66,8 +54,6 @@ def _for_programs(card: Scorecard, bound: Bound | None, again: Again | None) -> 
 def _chosen(app: App, model: str | None) -> Sequence[Watched]:
     watched = app.watched()
     if model is None:
-        if not watched:
-            print("driftglass: no model is watched yet", file=sys.stderr)  # noqa: T201 - this is the command line
         return watched
     with app.store.read() as conn:
         models.get(conn, model)  # NotFound says which models there are

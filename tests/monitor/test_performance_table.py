@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from monitor.commands import show_performance
 from monitor.errors import NotFound, UsageError
-from monitor.performance_table import show_performance
 from monitor.store.engine import Store
 from tests.monitor.test_performance import CONTRACT, judged, write
 
@@ -103,3 +103,8 @@ def test_a_model_without_labels_says_how_to_declare_them(tmp_path: Path) -> None
         show_performance(url, "spam", windows=14, recalibrate=False, as_json=False)
     with pytest.raises(NotFound):
         show_performance(url, "ham", windows=14, recalibrate=False, as_json=False)
+
+
+def test_looking_makes_no_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert json.loads(shown(capsys, f"sqlite:///{tmp_path / 'none.db'}", as_json=True)) == []
+    assert list(tmp_path.iterdir()) == []
