@@ -33,7 +33,9 @@ Words = Callable[[Series], str]
 _RATE: dict[str, Words] = {
     "encoding_rate": lambda s: f"messages with {s.term.replace('_', ' ')} in {s.column}",
     "evasion_rate": lambda s: f"messages with {s.term.replace('_', ' ')} in {s.column}",
-    "language_share": lambda s: f"messages in {s.term} in {s.column}",
+    "language_share": lambda s: (
+        f"messages in {'no language that is known' if s.term == 'und' else s.term} in {s.column}"
+    ),
     "mixed_rate": lambda s: f"messages that mix languages in {s.column}",
     "pair_rate": lambda s: f"messages that mix {s.term.replace('+', ' and ')} in {s.column}",
     "new_pair_rate": lambda s: f"messages that mix languages never seen together before in {s.column}",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 # Rows of a table that are read; the others are counted, and all are in the JSON.
-_MOST_ROWS = 8
+_MOST_ROWS, _FEW = 8, 5
 
 
 def show_explanation(store: Store, alert: int, *, as_json: bool) -> None:
@@ -131,8 +131,7 @@ def _mix(one: Mix) -> tuple[str, ...]:
         one.dimension,
         _share(one.share),
         _share(1 - one.share),
-        one.segment,
-        part if one.sure else f"{part}, perhaps by chance",
+        *((one.segment, part) if one.sure else ("–", "as before, but for chance")),
     )
 
 
@@ -166,7 +165,9 @@ def _mojibake(damage: Damage) -> Iterator[RenderableType]:
     lines += [("UTF-8 read as", f"{name} {share}") for name, share in view.codecs]
     if view.legacy:
         lines.append(("never UTF-8", f"{view.legacy}: one legacy codec’s text read with another"))
-    lines += [("sequence", f"{shown} ({points}) {records}") for shown, points, records in view.sequences]
+    lines += [
+        ("sequence", f"{shown} ({points}) {records}") for shown, points, records in view.sequences[:_FEW]
+    ]
     yield _titled("What the mojibake is consistent with")
     yield "\n".join(f"  {name:14} {safe(said)}" for name, said in lines)
 
@@ -177,11 +178,13 @@ def _example(row: Any) -> str:
 
 
 def _history(known: dict[str, Any]) -> str:
-    lines = [f"  {clock(event.window_start_us)}  {event.event}" for event in known["events"]]
-    lines += [
-        f"  {clock(sent.created_us)}  told {safe(sent.channel)}: {sent.state}"
-        for sent in reversed(known["notifications"])
+    happened = [
+        (event.at_us, f"{event.event}, window {clock(event.window_start_us)}") for event in known["events"]
     ]
+    happened += [
+        (sent.created_us, f"told {safe(sent.channel)}: {sent.state}") for sent in known["notifications"]
+    ]
+    lines = [f"  {clock(at_us)}  {what}" for at_us, what in sorted(happened, key=lambda one: one[0])]
     if known["trigger_id"]:
         lines.append(f"  retraining {known['trigger_id']}: see `driftglass triggers`")
     return "\n".join(lines) or "  nothing is recorded"

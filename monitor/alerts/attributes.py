@@ -184,12 +184,12 @@ def grown(before: Attributes, now: Attributes) -> Attributes:
     broken = {_what_broke(message) for message in now.hard}
     return Attributes(
         moved=now.moved + tuple(m for m in before.moved if m.series not in seen),
-        segments=now.segments or before.segments,
         # A break says of every window that it began there: the first to say so was right.
         sentences=now.sentences if now.moved or not before.sentences else before.sentences,
         hard=now.hard + tuple(message for message in before.hard if _what_broke(message) not in broken),
         damage=now.damage or before.damage,
-        # These are told of the leading series: where it is the newest one, none may be left of an earlier one.
+        # Told of the leading series, as the sentences are: none may be left of an earlier one.
+        segments=now.segments if now.moved else before.segments,
         mixes=now.mixes if now.moved else before.mixes,
         bins=now.bins if now.moved else before.bins,
         terms=now.terms or before.terms,
