@@ -22,23 +22,9 @@ from checks.text.scripts import JOINING_SCRIPTS
 
 CODE_POINTS = 0x110000
 
-# Codecs that text is wrongly read with; a character that one of them has a byte for may be a piece of
-# mojibake.
-LEGACY_CODECS: tuple[str, ...] = (
-    "cp1252",
-    "latin-1",
-    "cp1250",
-    "cp1251",
-    "cp1253",
-    "cp1254",
-    "cp1257",
-    "iso8859-2",
-    "cp437",
-    "cp850",
-    "mac_roman",
-    "koi8-r",
-    "cp866",
-)
+_SUSPECT = "?%&\\\ufffd\ufeff"
+# Digits and signs that stand for letters; "1", "!" and "|" for i or for l.
+LEET_LETTERS = dict(zip("012345789@$!|+", "oizeastbgasiit", strict=True))
 
 # unicodedata has no script property; the first word of a character's name is one.
 _SCRIPT_OF_NAME = {
@@ -158,9 +144,8 @@ def character_table() -> CharacterTable:
     properties[list(lookalikes.odd_letters())] |= np.uint32(flags.ODD)
     for letter in lookalikes.LATIN_INSIDE:
         properties[ord(letter)] |= flags.CONFUSABLE
-    for codec in LEGACY_CODECS:
-        for character in bytes(range(128, 256)).decode(codec, "ignore"):
-            properties[ord(character)] |= flags.LEGACY
+    properties[[ord(sign) for sign in _SUSPECT]] |= flags.SUSPECT
+    properties[[ord(sign) for sign in LEET_LETTERS]] |= flags.LEET
     composing = _composing_pairs(properties, combining)
     return CharacterTable(
         unicodedata.unidata_version,
@@ -191,7 +176,6 @@ def _fill_ranges(properties: npt.NDArray[np.uint32]) -> None:
     for first, end in ((0x3400, 0x4DC0), (0x4E00, 0xA000), (0x20000, 0x2F800), (0x30000, 0x323B0)):
         properties[first:end] = han
     properties[0xAC00:0xD7A4] = flags.LETTER | _HANGUL
-    properties[0xD800:0xE000] = flags.SURROGATE
     for first, end in ((0xE000, 0xF900), (0xF0000, 0xFFFFE), (0x100000, 0x10FFFE)):
         properties[first:end] = flags.PRIVATE
     properties[0xFDD0:0xFDF0] |= flags.NONCHARACTER

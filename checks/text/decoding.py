@@ -10,9 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from checks.text.characters import character_table
-from checks.text.kernels import frozen, kernel
+from checks.text.kernels import frozen, helper, kernel
 
 REPLACEMENT = 0xFFFD
+_NEXT = np.uint64(1)
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,10 @@ class Points:
     surrogates  int32[n]: UTF-16 surrogates that were encoded as if they were characters (CESU-8); invalid as
                 well
     ascii       bool[n]
+    high        int32[H]: where the characters beyond ASCII are; most text has few
+    high_offsets int64[n + 1] into `high`
+    seen        uint32[n]: the properties that any character of the message has; most detectors pass over most
+                messages by it
     """
 
     points: npt.NDArray[np.uint32]
@@ -35,6 +40,9 @@ class Points:
     invalid: npt.NDArray[np.int32]
     surrogates: npt.NDArray[np.int32]
     ascii: npt.NDArray[np.bool_]
+    high: npt.NDArray[np.int32]
+    high_offsets: npt.NDArray[np.int64]
+    seen: npt.NDArray[np.uint32]
 
     def __len__(self) -> int:
         return len(self.invalid)
@@ -89,6 +97,8 @@ def decode(source: Buffers, first: int, last: int) -> Points:
     invalid = np.zeros(count, np.int32)
     surrogates = np.zeros(count, np.int32)
     ascii_only = np.zeros(count, np.bool_)
+    seen = np.zeros(count, np.uint32)
+    high, high_offsets = np.empty(room, np.int32), np.zeros(count + 1, np.int64)
     _decode(
         source.data,
         frozen(start),
@@ -100,6 +110,9 @@ def decode(source: Buffers, first: int, last: int) -> Points:
         invalid,
         surrogates,
         ascii_only,
+        high,
+        high_offsets,
+        seen,
     )
     used = int(offsets[-1])
     return Points(
@@ -109,70 +122,99 @@ def decode(source: Buffers, first: int, last: int) -> Points:
         invalid,
         surrogates,
         frozen(ascii_only),
+        frozen(high[: high_offsets[-1]]),
+        frozen(high_offsets),
+        frozen(seen),
     )
 
 
 @kernel
-def _decode(data, start, end, table, points, properties, offsets, invalid, surrogates, ascii_only):  # type: ignore[no-untyped-def]
-    out = 0
+def _decode(  # type: ignore[no-untyped-def]
+    data,
+    start,
+    end,
+    table,
+    points,
+    properties,
+    offsets,
+    invalid,
+    surrogates,
+    ascii_only,
+    high,
+    high_offsets,
+    seen,
+):
+    out, beyond = 0, 0
     for message in range(len(start)):
         i, stop = start[message], end[message]
-        seen = np.uint8(0)
-        for k in range(i, stop):
-            seen |= data[k]
-        if seen < 0x80:
+        any_byte, bits = np.uint8(0), np.uint32(0)
+        for k in range(
+            np.uint64(i), np.uint64(stop)
+        ):  # without a sign a place cannot be counted from the end
+            any_byte |= data[k]
+        if any_byte < 0x80:
             ascii_only[message] = True
-            for k in range(i, stop):
-                byte = data[k]
-                points[out + k - i] = byte
-                properties[out + k - i] = table[byte]
+            place = np.uint64(out)
+            for k in range(np.uint64(i), np.uint64(stop)):
+                points[place] = data[k]
+                properties[place] = table[data[k]]
+                bits |= table[data[k]]
+                place += _NEXT
             out += stop - i
-            offsets[message + 1] = out
-            continue
+            i = stop
         while i < stop:
-            lead = np.uint32(data[i])
-            if lead < 0x80:
-                point, need = lead, 0
-            elif 0xC2 <= lead <= 0xDF:
-                point, need = lead & np.uint32(0x1F), 1
-            elif 0xE0 <= lead <= 0xEF:
-                point, need = lead & np.uint32(0x0F), 2
-            elif 0xF0 <= lead <= 0xF4:
-                point, need = lead & np.uint32(0x07), 3
-            else:
-                point, need = np.uint32(REPLACEMENT), -1
-            # The second byte's range shuts out overlong forms, surrogates and what lies beyond U+10FFFF.
-            low, high = np.uint32(0x80), np.uint32(0xBF)
-            if lead == 0xE0:
-                low = np.uint32(0xA0)
-            elif lead == 0xED:
-                high = np.uint32(0x9F)
-            elif lead == 0xF0:
-                low = np.uint32(0x90)
-            elif lead == 0xF4:
-                high = np.uint32(0x8F)
-            taken = 1
-            while taken <= need and i + taken < stop:
-                byte = np.uint32(data[i + taken])
-                if byte < low or byte > high:
-                    break
-                point = (point << np.uint32(6)) | (byte & np.uint32(0x3F))
-                low, high = np.uint32(0x80), np.uint32(0xBF)
-                taken += 1
-            if taken != need + 1:
-                if (
-                    lead == 0xED
-                    and i + 2 < stop
-                    and data[i + 1] >= 0xA0
-                    and data[i + 1] <= 0xBF
-                    and data[i + 2] >= 0x80
-                    and data[i + 2] <= 0xBF
-                ):
-                    surrogates[message] += 1
+            point, taken = np.uint32(data[i]), 1
+            if point >= 0x80:
+                point, taken = _character(data, i, stop)
+                high[beyond] = out
+                beyond += 1
+            if taken < 0:
+                taken = -taken
+                surrogates[message] += _is_surrogate(data, i, stop)
                 invalid[message] += 1
                 point = np.uint32(REPLACEMENT)
             points[out] = point
             properties[out] = table[point]
+            bits |= table[point]
             out += 1
             i += taken
         offsets[message + 1] = out
+        high_offsets[message + 1] = beyond
+        seen[message] = bits
+
+
+@helper
+def _character(data, i, stop):  # type: ignore[no-untyped-def]
+    """The character beyond ASCII at `i` and its length in bytes; negative if it is broken off there."""
+    lead = np.uint32(data[i])
+    # The second byte's range shuts out overlong forms, surrogates and what lies beyond U+10FFFF.
+    low, high = np.uint32(0x80), np.uint32(0xBF)
+    if 0xC2 <= lead <= 0xDF:
+        point, need = lead & np.uint32(0x1F), 1
+    elif 0xE0 <= lead <= 0xEF:
+        point, need = lead & np.uint32(0x0F), 2
+        if lead == 0xE0:
+            low = np.uint32(0xA0)
+        elif lead == 0xED:
+            high = np.uint32(0x9F)
+    elif 0xF0 <= lead <= 0xF4:
+        point, need = lead & np.uint32(0x07), 3
+        if lead == 0xF0:
+            low = np.uint32(0x90)
+        elif lead == 0xF4:
+            high = np.uint32(0x8F)
+    else:
+        return np.uint32(REPLACEMENT), -1
+    for taken in range(1, need + 1):
+        byte = np.uint32(data[i + taken]) if i + taken < stop else np.uint32(0)
+        if byte < low or byte > high:
+            return np.uint32(REPLACEMENT), -taken
+        point = (point << np.uint32(6)) | (byte & np.uint32(0x3F))
+        low, high = np.uint32(0x80), np.uint32(0xBF)
+    return point, need + 1
+
+
+@helper
+def _is_surrogate(data, i, stop):  # type: ignore[no-untyped-def]
+    """Whether a UTF-16 surrogate stands at `i` as if it were a character."""
+    return data[i] == 0xED and i + 2 < stop and 0xA0 <= data[i + 1] <= 0xBF and 0x80 <= data[i + 2] <= 0xBF

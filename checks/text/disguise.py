@@ -1,4 +1,4 @@
-"""Words in disguise: look-alikes of other scripts, leetspeak, letters spaced out or drawn out.
+"""Words in disguise: look-alikes of other scripts, letters spaced out or drawn out; leetspeak is in `leetspeak`.
 
 A word counts as disguised when the reading meant is a word of the plan's vocabulary; that keeps product codes, laughter
 and acronyms out. A plan that has learnt nothing confirms nothing. Three classes need no vocabulary: Latin and
@@ -19,7 +19,6 @@ from checks.text.flags import (
     DIGIT,
     JOINER,
     LETTER,
-    MARK,
     ODD,
     SCRIPT_MASK,
     STYLED,
@@ -31,21 +30,19 @@ from checks.text.flags import (
 )
 from checks.text.hashing import WORD_SEED, contains, finish, mix
 from checks.text.kernels import frozen, helper, kernel
-from checks.text.tokens import PLAIN, Tokens
+from checks.text.tokens import Tokens
 
 _MIXED = EVASION_CLASSES.index("mixed_script")
 _WHOLE_WORD = EVASION_CLASSES.index("whole_word_homoglyph")
 _STYLED = EVASION_CLASSES.index("styled_letters")
-_LEET = EVASION_CLASSES.index("leetspeak")
 _SPACED = EVASION_CLASSES.index("spaced_letters")
 _ELONGATION = EVASION_CLASSES.index("elongation")
+# For loops without a branch, which look at eight characters in the time of one: that takes numbers of the characters'
+# own type, and places that cannot be negative.
+_0, _1, _2, _3 = np.uint32(0), np.uint64(1), np.uint64(2), np.uint64(3)
+_FIRST_LETTER, _CASE = np.uint32(64), np.uint32(32)
+_SINGLE = np.int32(1)
 _LATIN, _CYRILLIC = SCRIPTS.index("Latin"), SCRIPTS.index("Cyrillic")
-
-# Digits and signs that stand for letters; "1", "!" and "|" are tried as i, then as l.
-_LEET_LETTERS = np.zeros(128, np.uint32)
-for _sign, _letter in zip("012345789@$!|+", "oizeastbgasiit", strict=True):
-    _LEET_LETTERS[ord(_sign)] = ord(_letter)
-_LEET_LETTERS = frozen(_LEET_LETTERS)
 
 # Latin letters that stand for Cyrillic ones: a word of a Russian message spelt in them.
 _AS_CYRILLIC = np.zeros(128, np.uint32)
@@ -69,7 +66,7 @@ def count(
         points.properties,
         points.offsets,
         points.ascii,
-        tokens.zone,
+        points.seen,
         tokens.offsets,
         tokens.start,
         tokens.end,
@@ -231,90 +228,91 @@ def _spaced(points, properties, starts, ends, t, stop, lower, plain, vocabulary)
 
 
 @helper
-def _letters(points, first, last, lower):  # type: ignore[no-untyped-def]
-    state = WORD_SEED
-    for k in range(first, last):
-        c = points[k]
-        state = mix(state, lower[c] if lower[c] else c)
-    return finish(state)
+def _drawn(points, start, stop, ascii_only, lower):  # type: ignore[no-untyped-def]
+    """Whether a character stands four times in a row in a message, whatever its case."""
+    found = np.uint32(0)
+    if ascii_only:
+        for k in range(np.uint64(start), np.uint64(max(start, stop - 3))):
+            a, b, c, d = points[k], points[k + _1], points[k + _2], points[k + _3]
+            others = ((a ^ b) | (a ^ c) | (a ^ d)) & ~_CASE
+            found |= np.uint32((others == _0) & (a >= _FIRST_LETTER))
+        return found > 0
+    for k in range(np.uint64(start), np.uint64(max(start, stop - 1))):
+        found |= np.uint32((points[k] == points[k + _1]) & (points[k] >= _FIRST_LETTER))
+    if found == 0:
+        return False
+    run, last = 0, np.uint32(0)
+    for k in range(np.uint64(start), np.uint64(stop)):
+        c = lower[points[k]] if lower[points[k]] else points[k]
+        run = run + 1 if c == last else 1
+        last = c
+        if run == 4 and c >= _FIRST_LETTER:
+            return True
+    return False
 
 
 @helper
-def _leet(points, properties, i, stop, lower, vocabulary):  # type: ignore[no-untyped-def]
-    """Length of a word in leetspeak at `i`, 0 if there is none: signs for letters, and the word meant is
-    known."""
-    k, letters, signs, inner, tail = i, 0, 0, False, 0  # tail: digits at the end, while they are all the same
-    head, signed = 0, False  # digits at the beginning; whether a sign stands right before, inside the word
-    while k < stop and points[k] < 128:
-        c = points[k]
-        if properties[k] & LETTER:
-            inner = inner or signed
-            signed = False
-            letters += 1
-            tail = 0
-        elif _LEET_LETTERS[c]:
-            signs += 1
-            signed = k > i
-            if c < 48 or c > 57:
-                tail = 0
-            else:
-                head += 1 if head == k - i else 0
-                tail = tail + 1 if tail >= 0 and (tail == 0 or points[k - 1] == c) else -1
-        else:
-            break
-        k += 1
-    while k > i and (points[k - 1] == 33 or points[k - 1] == 43):
-        k -= 1
-        signs -= 1
-    whole = k >= stop or not properties[k] & (LETTER | DIGIT)
-    if not whole or letters < 2 or not 1 <= signs <= letters or k - i < 4:
-        return 0
-    # "top5", "route66" and "area51", but "fr33", and "bann4" where "bann" is no word
-    if not inner and (tail < 0 or (tail == 1 and (letters < 3 or signs > 1))):
-        return 0
-    if not inner and tail == 1 and contains(vocabulary, _letters(points, i, k - 1, lower)):
-        return 0
-    if head >= 2 and signs == head:  # "10an", "80er", "1980s": a number and its ending
-        return 0
-    for one in (105, 108):
-        state = WORD_SEED
-        for j in range(i, k):
-            c = points[j]
-            if not properties[j] & LETTER:
-                c = np.uint32(one) if c == 49 or c == 33 or c == 124 else _LEET_LETTERS[c]
-            state = mix(state, lower[c] if lower[c] else c)
-        if contains(vocabulary, finish(state)):
-            return k - i
-    return 0
+def _may_hide(  # type: ignore[no-untyped-def]
+    points, start, stop, seen, ascii_only, lower, script, starts, ends, scripts, kinds, first, last
+):
+    """Whether one of the words first … last - 1 of a message may be in disguise: most messages have none."""
+    any_kind, singles = np.uint16(0), 0
+    for t in range(np.uint64(first), np.uint64(last)):
+        any_kind |= kinds[t]
+        singles += starts[t] + _SINGLE == ends[t]
+    if any_kind & (TOKEN_MIXED | TOKEN_FOREIGN) or singles >= 4:
+        return True
+    if not ascii_only and (seen & (ODD | STYLED) or script == _CYRILLIC):
+        for t in range(first, last):
+            if scripts[t] == _LATIN:
+                return True
+    return _drawn(points, start, stop, ascii_only, lower)
 
 
 @helper
-def _leet_words(points, properties, zone, i, stop, lower, vocabulary, row, shown):  # type: ignore[no-untyped-def]
-    """Count and mark the leetspeak of one message. A word is looked at when its first sign is met."""
-    any_sign = np.uint32(0)
-    for k in range(i, stop):
-        any_sign |= _LEET_LETTERS[min(points[k], np.uint32(127))]
-    if any_sign == 0:
-        return
-    inside, begin = False, np.int64(-1)
-    while i < stop:
-        bits, c = properties[i], points[i]
-        sign = c < 128 and _LEET_LETTERS[c] > 0
-        letter = c < 128 and bits & LETTER > 0
-        if not inside and (sign or letter) and zone[i] == PLAIN:
-            begin = i
-        if sign and begin >= 0:
-            length = _leet(points, properties, begin, stop, lower, vocabulary)
-            if length:
-                row[_LEET] += 1
-                shown[begin : begin + length] = _LEET + 1
-                i, inside, begin = begin + length, False, np.int64(-1)
-                continue
-            begin = np.int64(-1)
-        inside = sign or bits & (LETTER | DIGIT | MARK) > 0 or (inside and c == 39)
-        if not inside:
-            begin = np.int64(-1)
-        i += 1
+def _look_alike(  # type: ignore[no-untyped-def]
+    points,
+    properties,
+    starts,
+    ends,
+    hashes,
+    scripts,
+    kinds,
+    begin,
+    last,
+    t,
+    ascii_only,
+    script,
+    disguised,
+    lower,
+    plain,
+    vocabulary,
+):
+    """The class of word `t` of the words begin … last - 1 of a message by the letters it is written in; -1 if none.
+
+    `script`: the message's; `disguised`: whether a word in look-alikes alone is no honest one."""
+    first, end = starts[t], ends[t]
+    if kinds[t] & TOKEN_MIXED:
+        return -1 if _inflected(properties, scripts, kinds, begin, last, first, end) else _MIXED
+    if (
+        kinds[t] & TOKEN_FOREIGN
+        and disguised
+        and not contains(vocabulary, hashes[t])
+        and contains(vocabulary, _skeleton(points, properties, first, end, lower, plain))
+    ):
+        return _WHOLE_WORD
+    if ascii_only or scripts[t] != _LATIN:
+        return -1
+    rare = _rare(properties, first, end)
+    odd = _odd(properties, first, end) if rare & ODD else 0
+    if odd or (script == _CYRILLIC and end - first >= 3):
+        meant = (
+            _skeleton(points, properties, first, end, lower, plain) if odd else _in_latin(points, first, end)
+        )
+        known = meant != 0 and contains(vocabulary, meant)
+        if (odd >= 3 or known) and not contains(vocabulary, hashes[t]):
+            return _WHOLE_WORD
+    return _STYLED if rare & STYLED and _half_styled(points, properties, first, end) else -1
 
 
 @kernel
@@ -323,7 +321,7 @@ def _words(  # type: ignore[no-untyped-def]
     properties,
     offsets,
     ascii_only,
-    zone,
+    seen,
     token_offsets,
     starts,
     ends,
@@ -338,54 +336,46 @@ def _words(  # type: ignore[no-untyped-def]
     shown,
 ):
     for message in range(len(offsets) - 1):
-        row = counts[message]
-        last = token_offsets[message + 1]
-        spelt = token_offsets[message]
+        start, stop = offsets[message], offsets[message + 1]
+        spelt, last = token_offsets[message], token_offsets[message + 1]
         script = message_script[message]
-        disguised = script == _LATIN or (
-            spelt < last
-            and script != 0
-            and kinds[spelt] & (TOKEN_FOREIGN | TOKEN_SPACELESS) == TOKEN_FOREIGN
-            and _all_disguised(
-                points, properties, starts, ends, hashes, kinds, spelt, last, lower, plain, vocabulary
+        if _may_hide(
+            *(points, start, stop, seen[message], ascii_only[message], lower, script),
+            *(starts, ends, scripts, kinds, spelt, last),
+        ):
+            disguised = script == _LATIN or (
+                spelt < last
+                and script != 0
+                and kinds[spelt] & (TOKEN_FOREIGN | TOKEN_SPACELESS) == TOKEN_FOREIGN
+                and _all_disguised(
+                    points, properties, starts, ends, hashes, kinds, spelt, last, lower, plain, vocabulary
+                )
             )
-        )
-        for t in range(spelt, last):
-            first, end = starts[t], ends[t]
-            name, upto = -1, end
-            if kinds[t] & TOKEN_MIXED:
-                if not _inflected(properties, scripts, kinds, token_offsets[message], last, first, end):
-                    name = _MIXED
-            elif (
-                kinds[t] & TOKEN_FOREIGN
-                and disguised
-                and not contains(vocabulary, hashes[t])
-                and contains(vocabulary, _skeleton(points, properties, first, end, lower, plain))
-            ):
-                name = _WHOLE_WORD
-            elif not ascii_only[message] and scripts[t] == _LATIN:
-                rare = _rare(properties, first, end)
-                odd = _odd(properties, first, end) if rare & ODD else 0
-                if odd or (script == _CYRILLIC and end - first >= 3):
-                    meant = (
-                        _skeleton(points, properties, first, end, lower, plain)
-                        if odd
-                        else _in_latin(points, first, end)
-                    )
-                    known = meant != 0 and contains(vocabulary, meant)
-                    if (odd >= 3 or known) and not contains(vocabulary, hashes[t]):
-                        name = _WHOLE_WORD
-                if name < 0 and rare & STYLED and _half_styled(points, properties, first, end):
-                    name = _STYLED
-            if name < 0 and end - first >= 6 and _elongated(points, properties, first, end, lower):
-                name = _ELONGATION
-            elif name < 0 and end - first == 1 and t >= spelt and t + 3 < last:
-                length = _spaced(points, properties, starts, ends, t, last, lower, plain, vocabulary)
-                if length:
-                    name, upto, spelt = _SPACED, ends[t + length - 1], t + length
-            if name >= 0:
-                row[name] += 1
-                shown[first:upto] = name + 1
-        _leet_words(
-            points, properties, zone, offsets[message], offsets[message + 1], lower, vocabulary, row, shown
-        )
+            for t in range(spelt, last):
+                first, end = starts[t], ends[t]
+                upto = end
+                name = _look_alike(
+                    *(
+                        points,
+                        properties,
+                        starts,
+                        ends,
+                        hashes,
+                        scripts,
+                        kinds,
+                        token_offsets[message],
+                        last,
+                        t,
+                    ),
+                    *(ascii_only[message], script, disguised, lower, plain, vocabulary),
+                )
+                if name < 0 and end - first >= 6 and _elongated(points, properties, first, end, lower):
+                    name = _ELONGATION
+                elif name < 0 and end - first == 1 and t >= spelt and t + 3 < last:
+                    length = _spaced(points, properties, starts, ends, t, last, lower, plain, vocabulary)
+                    if length:
+                        name, upto, spelt = _SPACED, ends[t + length - 1], t + length
+                if name >= 0:
+                    counts[message, name] += 1
+                    for k in range(first, upto):
+                        shown[k] = name + 1

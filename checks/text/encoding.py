@@ -21,10 +21,11 @@ from checks.text.flags import (
     REGIONAL,
     SKIN_TONE,
     SPACE,
+    SUSPECT,
     UPPER,
     VARIATION,
 )
-from checks.text.kernels import frozen, kernel
+from checks.text.kernels import frozen, helper, kernel
 from checks.text.mojibake import Mojibake
 from checks.text.tokens import ADDRESS, Tokens
 
@@ -70,8 +71,9 @@ def _name_hash(name: str) -> int:
     return value
 
 
-# What may be damage, beside "?", "%", "&", a backslash, U+FFFD and a BOM.
-_OF_INTEREST = CONTROL | NONCHARACTER | PRIVATE | NOT_NFC | NFC_MAYBE | SKIN_TONE | REGIONAL | JOINER
+_FORM = NOT_NFC | NFC_MAYBE
+# What may be damage, but for the form.
+_OF_INTEREST = SUSPECT | CONTROL | NONCHARACTER | PRIVATE | SKIN_TONE | REGIONAL | JOINER
 _ENTITY_HASHES = frozen(np.array(sorted(_name_hash(name) for name in _ENTITIES), np.int64))
 
 
@@ -87,7 +89,7 @@ def count(
         points.points,
         points.properties,
         points.offsets,
-        points.ascii,
+        points.seen,
         tokens.zone,
         table.combining,
         table.composing,
@@ -106,7 +108,7 @@ def count(
     return counts, shown
 
 
-@kernel
+@helper
 def _hex(c):  # type: ignore[no-untyped-def]
     if 48 <= c <= 57:
         return np.int64(c) - 48
@@ -116,7 +118,7 @@ def _hex(c):  # type: ignore[no-untyped-def]
     return np.int64(-1)
 
 
-@kernel
+@helper
 def _byte_at(points, i, stop):  # type: ignore[no-untyped-def]
     """The value of the two hexadecimal digits at `i`, -1 if they are none."""
     if i + 1 >= stop:
@@ -125,7 +127,7 @@ def _byte_at(points, i, stop):  # type: ignore[no-untyped-def]
     return high * 16 + low if high >= 0 and low >= 0 else np.int64(-1)
 
 
-@kernel
+@helper
 def _escape_length(points, properties, i, start, stop, entities):  # type: ignore[no-untyped-def]
     """Length of an entity, percent or backslash escape that begins at `i`, 0 if none does."""
     c = points[i]
@@ -172,7 +174,7 @@ def _escape_length(points, properties, i, start, stop, entities):  # type: ignor
     return 0
 
 
-@kernel
+@helper
 def _questions(points, properties, i, start, stop):  # type: ignore[no-untyped-def]
     """Length of a stretch that reads like letters replaced by question marks, 0 if the one at `i` is a
     question."""
@@ -202,18 +204,24 @@ def _questions(points, properties, i, start, stop):  # type: ignore[no-untyped-d
     return end - i if groups >= 2 and long >= 3 else 0
 
 
-@kernel
+@helper
 def _composes(first, second, composing):  # type: ignore[no-untyped-def]
     if 0x1100 <= first < 0x1113 and 0x1161 <= second < 0x1176:
         return True
     if 0xAC00 <= first < 0xD7A4 and (np.int64(first) - 0xAC00) % 28 == 0 and 0x11A8 <= second < 0x11C3:
         return True
     key = np.int64(first) << 21 | np.int64(second)
-    at = np.searchsorted(composing, key)
-    return at < len(composing) and composing[at] == key
+    first_at, end = 0, len(composing)
+    while first_at < end:
+        middle = (first_at + end) >> 1
+        if composing[middle] < key:
+            first_at = middle + 1
+        else:
+            end = middle
+    return first_at < len(composing) and composing[first_at] == key
 
 
-@kernel
+@helper
 def _denormal(points, properties, start, stop, combining, composing, shown):  # type: ignore[no-untyped-def]
     """Places where the text is not in Unicode normal form C."""
     found = 0
@@ -238,7 +246,7 @@ def _denormal(points, properties, start, stop, combining, composing, shown):  # 
     return found
 
 
-@kernel
+@helper
 def _broken_emoji(points, properties, i, start, stop):  # type: ignore[no-untyped-def]
     """Whether the emoji part at `i` lacks what it belongs to: half a flag, a joiner to nothing, a tone on
     nothing."""
@@ -261,63 +269,58 @@ def _broken_emoji(points, properties, i, start, stop):  # type: ignore[no-untype
     return False
 
 
-@kernel
+@helper
 def _follows_joiner(c, bits):  # type: ignore[no-untyped-def]
     """Emoji, and the older signs (♂ ♀ ⚕ → ⬛ …) that emoji sequences use."""
     return bits & EMOJI > 0 or 0x2190 <= c <= 0x2BFF
 
 
 @kernel
-def _count(points, properties, offsets, ascii_only, zone, combining, composing, entities, counts, shown):  # type: ignore[no-untyped-def]
+def _count(points, properties, offsets, seen, zone, combining, composing, entities, counts, shown):  # type: ignore[no-untyped-def]
     for message in range(len(offsets) - 1):
         start, stop = offsets[message], offsets[message + 1]
-        # Most messages hold nothing of interest, and this loop, without a branch, is an eighth of the next one.
-        worth = np.uint32(0)
-        for c in points[start:stop]:
-            sign = (c == 63) | (c == 37) | (c == 38) | (c == 92) | (c == REPLACEMENT) | (c == 0xFEFF)
-            worth |= np.uint32(sign)
-        for bits in properties[start:stop]:
-            worth |= bits & np.uint32(_OF_INTEREST)
-        if worth == 0:
+        if seen[message] & _FORM:
+            counts[message, _NOT_NFC] = _denormal(
+                points, properties, start, stop, combining, composing, shown
+            )
+        if not seen[message] & _OF_INTEREST:
             continue
-        row = counts[message]
         until = start  # what stands before was part of a finding
-        normal = True
         for i in range(start, stop):
-            c, bits = points[i], properties[i]
-            if c > 92 and c < 0x7F:
+            bits = properties[i]
+            if not bits & _OF_INTEREST:
                 continue
+            c, name = points[i], -1
             if bits & (CONTROL | NONCHARACTER | PRIVATE):
                 name = _CONTROL if bits & CONTROL else (_NONCHARACTER if bits & NONCHARACTER else _PRIVATE)
-                row[name] += 1
+            elif c == REPLACEMENT:
+                name = _REPLACEMENT
+            elif c == 0xFEFF:
+                name = _INNER_BOM if i > start else -1
+            elif bits & SUSPECT:
+                if i >= until and zone[i] != ADDRESS:
+                    name, until = _sign(points, properties, i, start, stop, entities)
+                    for k in range(i, until if name >= 0 else i):
+                        shown[k] = name + 1
+            elif _broken_emoji(points, properties, i, start, stop):
+                name = _EMOJI
+            if name >= 0:
+                counts[message, name] += 1
                 shown[i] = name + 1
-            if i >= until and (c == 63 or c == 37 or c == 38 or c == 92) and zone[i] != ADDRESS:
-                length = _questions(points, properties, i, start, stop) if c == 63 else 0
-                name = _QUESTION
-                if c != 63:
-                    length = _escape_length(points, properties, i, start, stop, entities)
-                    name = _ESCAPE
-                if length:
-                    row[name] += 1
-                    until = i + length
-                    shown[i:until] = name + 1
-                elif c == 63:
-                    while (until < stop and points[until] == 63) or until <= i:
-                        until += 1
-            if ascii_only[message]:
-                continue
-            if bits & (NOT_NFC | NFC_MAYBE):
-                normal = False
-            if c == 0xFFFD:
-                row[_REPLACEMENT] += 1
-                shown[i] = _REPLACEMENT + 1
-            elif c == 0xFEFF and i > start:
-                row[_INNER_BOM] += 1
-                shown[i] = _INNER_BOM + 1
-            elif (c == 0x200D or bits & (SKIN_TONE | REGIONAL)) and _broken_emoji(
-                points, properties, i, start, stop
-            ):
-                row[_EMOJI] += 1
-                shown[i] = _EMOJI + 1
-        if not normal:
-            row[_NOT_NFC] = _denormal(points, properties, start, stop, combining, composing, shown)
+
+
+@helper
+def _sign(points, properties, i, start, stop, entities):  # type: ignore[no-untyped-def]
+    """(class, one past it) of the damage that a sign of ASCII at `i` tells of; (-1, where to look on) if it tells
+    of none."""
+    question = points[i] == 63
+    if question:
+        length = _questions(points, properties, i, start, stop)
+    else:
+        length = _escape_length(points, properties, i, start, stop, entities)
+    if length:
+        return _QUESTION if question else _ESCAPE, i + length
+    k = i + 1
+    while question and k < stop and points[k] == 63:
+        k += 1
+    return -1, k

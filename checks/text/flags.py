@@ -32,8 +32,8 @@ STACKING = 1 << 25  # a non-spacing mark
 RIGHT_TO_LEFT = 1 << 26
 SKIN_TONE = 1 << 27
 REGIONAL = 1 << 28
-LEGACY = 1 << 29  # not ASCII, and a legacy codec has a byte for it: may be a piece of mojibake
-SURROGATE = 1 << 30
+SUSPECT = 1 << 29  # what damage is told by: ? % & \ U+FFFD U+FEFF
+LEET = 1 << 30  # an ASCII digit or sign that stands for a letter in leetspeak
 ODD = 1 << 31  # a Latin letter with marks that no alphabet holds
 
 # Token properties, uint16 per token.

@@ -22,7 +22,7 @@ from checks.text.characters import character_table
 from checks.text.codepages import REACH, SINGLE, code_pages
 from checks.text.decoding import Points
 from checks.text.flags import JOINER, LETTER, MARK, SCRIPT_MASK, SPACE, UPPER
-from checks.text.kernels import frozen, kernel
+from checks.text.kernels import frozen, helper, kernel
 from checks.text.profiles import WIDTH, profiles
 
 # What text is wrongly read with, and what it was written in. Windows pages and ISO ones meet in browsers and mail;
@@ -98,23 +98,30 @@ def _meet(reader: str, writer: str) -> bool:
 @dataclass(frozen=True)
 class Misread:
     """changes int32[n]: characters that another codec reads better (0: none); codec int8[n]: index into
-    codepages.SINGLE, what the message was read with, -1 none; broken uint8[C]: 1 for those characters."""
+    codepages.SINGLE, what the message was read with, -1 none."""
 
     changes: npt.NDArray[np.int32]
     codec: npt.NDArray[np.int8]
-    broken: npt.NDArray[np.uint8]
 
 
-def find(points: Points, known: npt.NDArray[np.bool_]) -> Misread:
-    """Look at every message that has letters beyond ASCII, and reads badly; not at those already `known` bool[n]."""
+def find(points: Points, known: npt.NDArray[np.bool_], broken: npt.NDArray[np.uint8]) -> Misread:
+    """Look at every message that has letters beyond ASCII, and reads badly; not at those already `known` bool[n].
+
+    `broken`: uint8[C], set to 1 for every character that another codec reads better."""
     found = Misread(
         np.zeros(len(points), np.int32),
         np.full(len(points), -1, np.int8),
-        np.zeros(len(points.points), np.uint8),
     )
     tables, grams = _tables(), profiles()
     _find(
-        *(points.points, points.offsets, points.ascii | known, character_table().properties),
+        *(
+            points.points,
+            points.offsets,
+            points.high,
+            points.high_offsets,
+            known,
+            character_table().properties,
+        ),
         *(
             code_pages().byte_of,
             tables.readers,
@@ -124,12 +131,12 @@ def find(points: Points, known: npt.NDArray[np.bool_]) -> Misread:
             tables.held,
             tables.usual,
         ),
-        *(grams.fold, grams.keys, grams.rows, grams.scores, found.changes, found.codec, found.broken),
+        *(grams.fold, grams.keys, grams.rows, grams.scores, found.changes, found.codec, broken),
     )
     return found
 
 
-@kernel
+@helper
 def _row(first, second, fold, keys, rows):  # type: ignore[no-untyped-def]
     """Row of `scores` of a pair of letters, -1 if no language has it."""
     key = np.int64(fold[first]) << 21 | np.int64(fold[second])
@@ -141,7 +148,7 @@ def _row(first, second, fold, keys, rows):  # type: ignore[no-untyped-def]
     return np.int64(-1)
 
 
-@kernel
+@helper
 def _is_sign(c, bits):  # type: ignore[no-untyped-def]
     """Neither a space nor what words of many languages hold: apostrophes, dashes, a middle dot, a soft hyphen."""
     return (
@@ -149,7 +156,7 @@ def _is_sign(c, bits):  # type: ignore[no-untyped-def]
     )
 
 
-@kernel
+@helper
 def _pair(a, b, table, totals, fold, keys, rows, scores):  # type: ignore[no-untyped-def]
     """Add what a pair of letters brings to each language; what it costs all of them."""
     one, two = table[a], table[b]
@@ -164,10 +171,19 @@ def _pair(a, b, table, totals, fold, keys, rows, scores):  # type: ignore[no-unt
     return 0
 
 
-@kernel
+@helper
+def _most(totals):  # type: ignore[no-untyped-def]
+    most = totals[0]
+    for column in range(1, WIDTH):
+        most = max(most, totals[column])
+    return most
+
+
+@helper
 def _score(text, count, places, table, base, totals, fold, keys, rows, scores):  # type: ignore[no-untyped-def]
     """(score, pairs) of the pairs beyond ASCII, in the language that fits best together with `base`."""
-    totals[:] = base
+    for column in range(WIDTH):
+        totals[column] = base[column]
     penalty, pairs = 0, 0
     for k in places:
         c = text[k]
@@ -185,10 +201,10 @@ def _score(text, count, places, table, base, totals, fold, keys, rows, scores): 
         elif _is_sign(c, table[c]) and table[before] & _WORD and table[after] & _WORD:
             pairs += 2
             penalty += _PENALTY
-    return totals.max() - penalty, pairs
+    return _most(totals) - penalty, pairs
 
 
-@kernel
+@helper
 def _base(points, start, count, table, base, fold, keys, rows, scores):  # type: ignore[no-untyped-def]
     """Sum the scores of the pairs of ASCII letters for each language; how many there are."""
     base[:] = 0
@@ -204,7 +220,7 @@ def _base(points, start, count, table, base, fold, keys, rows, scores):  # type:
     return pairs
 
 
-@kernel
+@helper
 def _unusual(a, b, table, fold, usual):  # type: ignore[no-untyped-def]
     one, two = table[a], table[b]
     if two & UPPER and not one & UPPER and one & LETTER:
@@ -214,17 +230,17 @@ def _unusual(a, b, table, fold, usual):  # type: ignore[no-untyped-def]
     return (usual[place >> np.uint64(3)] >> np.uint8(place & np.uint64(7))) & np.uint8(1) == 0
 
 
-@kernel
+@helper
 def _ascii_letter(c):  # type: ignore[no-untyped-def]
     return 97 <= c | 32 <= 122
 
 
-@kernel
-def _is_ordinary(points, start, stop, held, table, fold, usual):  # type: ignore[no-untyped-def]
+@helper
+def _is_ordinary(points, start, stop, high, held, table, fold, usual):  # type: ignore[no-untyped-def]
     """Whether every pair beyond ASCII is usual in some language or other: true of most messages, and cheap to see."""
-    for k in range(start, stop):
+    for k in high:
         c = points[k]
-        if c < 0x80 or c >= REACH or not held[c]:
+        if c >= REACH or not held[c]:
             continue
         before = points[k - 1] if k > start else np.uint32(32)
         after = points[k + 1] if k + 1 < stop else np.uint32(32)
@@ -239,15 +255,15 @@ def _is_ordinary(points, start, stop, held, table, fold, usual):  # type: ignore
     return True
 
 
-@kernel
-def _reads_well(points, start, stop, held, table, totals, fold, keys, rows, scores):  # type: ignore[no-untyped-def]
+@helper
+def _reads_well(points, start, stop, high, held, table, totals, fold, keys, rows, scores):  # type: ignore[no-untyped-def]
     """Whether the first pairs beyond ASCII are those of some language: a glance that spares most messages the
     rest."""
     totals[:] = 0
-    pairs, penalty, high, odd = 0, 0, 0, 0
-    for k in range(start, stop):
+    pairs, penalty, letters, odd = 0, 0, 0, 0
+    for k in high:
         c = points[k]
-        if c < 0x80 or c >= REACH or not held[c]:
+        if c >= REACH or not held[c]:
             continue
         before = points[k - 1] if k > start else np.uint32(32)
         after = points[k + 1] if k + 1 < stop else np.uint32(32)
@@ -255,7 +271,7 @@ def _reads_well(points, start, stop, held, table, totals, fold, keys, rows, scor
             # Lines and blocks (0x2500 …) are what DOS shows for letters.
             odd += (c >= 0x2500) or (_is_sign(c, table[c]) and table[before] & table[after] & LETTER > 0)
             continue
-        high += 1
+        letters += 1
         if table[before] & _WORD:
             pairs += 1
             penalty += _pair(before, c, table, totals, fold, keys, rows, scores)
@@ -264,10 +280,10 @@ def _reads_well(points, start, stop, held, table, totals, fold, keys, rows, scor
             penalty += _pair(c, after, table, totals, fold, keys, rows, scores)
         if pairs >= _GLANCE:
             break
-    return high + odd < 3 or (4 * odd <= pairs and totals.max() - penalty >= _GOOD * pairs)
+    return letters + odd < 3 or (4 * odd <= pairs and _most(totals) - penalty >= _GOOD * pairs)
 
 
-@kernel
+@helper
 def _write(text, places, byte_of, raw):  # type: ignore[no-untyped-def]
     """Write the characters beyond ASCII as bytes of a codec (0: it has none); a hash of them, 0 if too few."""
     held, value = 0, np.uint64(1)
@@ -280,7 +296,7 @@ def _write(text, places, byte_of, raw):  # type: ignore[no-untyped-def]
     return value if 10 * held >= 9 * len(places) else np.uint64(0)
 
 
-@kernel
+@helper
 def _read(text, places, raw, characters, table, again):  # type: ignore[no-untyped-def]
     """Read the bytes with another codec: (characters, pairs) that change; (0, 0) if the fewer part are letters."""
     changed, pairs, letters = 0, 0, 0
@@ -297,7 +313,7 @@ def _read(text, places, raw, characters, table, again):  # type: ignore[no-untyp
     return changed, pairs
 
 
-@kernel
+@helper
 def _is_likely(text, count, places, table, fold, usual):  # type: ignore[no-untyped-def]
     """Whether most pairs are usual in some language or other: what fails here need not be scored."""
     patience = 1 + len(places) // 3
@@ -318,7 +334,9 @@ def _is_likely(text, count, places, table, fold, usual):  # type: ignore[no-unty
 def _find(  # type: ignore[no-untyped-def]
     points,
     offsets,
-    skipped,
+    high,
+    high_offsets,
+    known,
     table,
     byte_of,
     readers,
@@ -340,22 +358,25 @@ def _find(  # type: ignore[no-untyped-def]
     tried = np.zeros(len(readers), np.uint64)
     for message in range(len(offsets) - 1):
         start, stop = offsets[message], offsets[message + 1]
-        if skipped[message] or _is_ordinary(points, start, stop, held, table, fold, usual):
+        beyond = high[high_offsets[message] : high_offsets[message + 1]]
+        if known[message] or _is_ordinary(points, start, stop, beyond, held, table, fold, usual):
             continue
-        if _reads_well(points, start, stop, held, table, totals, fold, keys, rows, scores):
+        if _reads_well(points, start, stop, beyond, held, table, totals, fold, keys, rows, scores):
             continue
         text = points[start : min(stop, start + _MOST)]
-        count, high = len(text), 0
-        for k in range(count):
-            if text[k] >= 0x80:
-                places[high] = k
-                high += 1
-        here, again = places[:high], text.copy()
+        count, many, readable = len(text), 0, 0
+        for k in beyond:
+            if k < start + count:
+                places[many] = k - start
+                many += 1
+                readable += points[k] < REACH and held[points[k]]
+        if 10 * readable < 9 * many:  # `_write` would say so of every codec
+            continue
+        here, again = places[:many], text.copy()
         beside = 0
         for k in here:
             beside += (k > 0 and _ascii_letter(text[k - 1])) or (k + 1 < count and _ascii_letter(text[k + 1]))
-        plain = _base(points, start, count, table, base, fold, keys, rows, scores)
-        score, _ = _score(text, count, here, table, base, totals, fold, keys, rows, scores)
+        plain, score = -1, 0  # not known yet
         best, best_writer = 0, 0
         for reader in range(len(readers)):
             tried[reader] = _write(text, here, byte_of[readers[reader]], raw)
@@ -363,16 +384,19 @@ def _find(  # type: ignore[no-untyped-def]
                 continue
             for writer in range(len(characters)):
                 # Beside ASCII letters stand Latin ones.
-                if not meet[reader, writer] or (2 * beside > high and not latin[writer]):
+                if not meet[reader, writer] or (2 * beside > many and not latin[writer]):
                     continue
                 changed, fresh = _read(text, here, raw, characters[writer], table, again)
                 if changed < 2:
                     continue
                 if not _is_likely(again, count, here, table, fold, usual):
                     continue
+                if plain < 0:
+                    plain = _base(points, start, count, table, base, fold, keys, rows, scores)
+                    score, _ = _score(text, count, here, table, base, totals, fold, keys, rows, scores)
                 other, pairs = _score(again, count, here, table, base, totals, fold, keys, rows, scores)
                 gain = other - score
-                fluent = _FLUENT_LATIN if 2 * beside > high else _FLUENT
+                fluent = _FLUENT_LATIN if 2 * beside > many else _FLUENT
                 if gain <= best or pairs < _FEWEST or other < fluent * (plain + pairs):
                     continue
                 if gain >= _IN_ALL and gain >= _PER_PAIR * fresh:
@@ -381,4 +405,5 @@ def _find(  # type: ignore[no-untyped-def]
         if best:
             for k in range(start, stop):
                 byte = byte_of[codecs[message], points[k]] if 0x80 <= points[k] < REACH else 0
-                broken[k] = byte > 0 and characters[best_writer, byte - 128] != points[k]
+                if byte and characters[best_writer, byte - 128] != points[k]:
+                    broken[k] = 1

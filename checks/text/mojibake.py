@@ -21,12 +21,21 @@ from checks.text.characters import CODE_POINTS, character_table
 from checks.text.codepages import REACH, SINGLE, WIDE, code_pages
 from checks.text.decoding import REPLACEMENT, Points
 from checks.text.flags import EMOJI, JOINER, LETTER, MARK, SCRIPT_MASK, SPACELESS, UPPER
-from checks.text.kernels import frozen, kernel
+from checks.text.kernels import frozen, helper, kernel
 from checks.text.profiles import profiles
 
 VERSION = "3"
 CODECS: tuple[str, ...] = SINGLE + WIDE
 _OE = 0x153
+# What is added up of a message for each codec: how much speaks for it, in how many sequences; how many U+FFFD were
+# re-read; where the last sequence ended.
+_EVIDENCE, _HITS, _LOST, _END = 0, 1, 2, 3
+# The place of the lowest bit: it times this number has that place's own six bits on top.
+_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
+_LOWEST = np.zeros(64, np.int64)
+for _bit in range(64):
+    _LOWEST[(int(_DE_BRUIJN) << _bit & (1 << 64) - 1) >> 58] = _bit
+_LOWEST = frozen(_LOWEST)
 _WORD = LETTER | MARK | JOINER
 _LATIN = SCRIPTS.index("Latin")
 # Codecs whose letters and punctuation are plausible lead and continuation bytes of each other in ordinary text:
@@ -125,7 +134,8 @@ def find(points: Points) -> Mojibake:
         points.points,
         points.properties,
         points.offsets,
-        points.ascii,
+        points.high,
+        points.high_offsets,
         tables.byte_of,
         tables.lead,
         tables.continuation,
@@ -138,21 +148,19 @@ def find(points: Points) -> Mojibake:
         found.codec,
         found.broken,
     )
-    sequences, codec, broken = wide.find(points, tables.meant)
+    sequences, codec = wide.find(points, tables.meant, found.broken)
     better = sequences > found.sequences
     found.sequences[better] = sequences[better]
     found.codec[better] = codec[better] + len(SINGLE)
-    np.maximum(found.broken, broken, out=found.broken)
     found.utf8[:] = found.codec >= 0
     # Structure proves more than plausibility, and is asked first.
-    other = legacy.find(points, found.sequences + found.reread > 0)
+    other = legacy.find(points, found.sequences + found.reread > 0, found.broken)
     found.sequences[:] += other.changes
     np.maximum(found.codec, other.codec, out=found.codec)
-    np.maximum(found.broken, other.broken, out=found.broken)
     return found
 
 
-@kernel
+@helper
 def _known_pair(first, second, fold, keys):  # type: ignore[no-untyped-def]
     """Whether some language puts these two letters side by side."""
     a, b = np.int64(fold[first]), np.int64(fold[second])
@@ -165,7 +173,7 @@ def _known_pair(first, second, fold, keys):  # type: ignore[no-untyped-def]
     return False
 
 
-@kernel
+@helper
 def _sequence(points, i, stop, byte_of, codec):  # type: ignore[no-untyped-def]
     """Length and meaning of the UTF-8 sequence that the characters at `i` are in a codec; (0, 0) if they are
     none."""
@@ -188,7 +196,7 @@ def _sequence(points, i, stop, byte_of, codec):  # type: ignore[no-untyped-def]
     return need + 1, value
 
 
-@kernel
+@helper
 def _pair_is_natural(points, properties, k, meant, fold, keys):  # type: ignore[no-untyped-def]
     """Whether two letters, or a letter and its mark, may stand side by side in a word of some language."""
     one, two = properties[k], properties[k + 1]
@@ -205,9 +213,9 @@ def _pair_is_natural(points, properties, k, meant, fold, keys):  # type: ignore[
     return _known_pair(points[k], points[k + 1], fold, keys)
 
 
-@kernel
+@helper
 def _letter_by_itself(points, properties, k, stop):  # type: ignore[no-untyped-def]
-    """Whether what stands at `k` speaks of a letter: "there are many Ã’s", "Ä–Ü"."""
+    """Whether what stands at `k` speaks of a letter: "its two Õ’s", "Ä–Ü"."""
     if k + 1 >= stop or (k + 2 < stop and properties[k + 2] & _WORD):
         return False
     if points[k] == 0x2019:
@@ -215,13 +223,13 @@ def _letter_by_itself(points, properties, k, stop):  # type: ignore[no-untyped-d
     return points[k] == 0x2013 and properties[k + 1] & UPPER > 0
 
 
-@kernel
+@helper
 def _differ(one, two):  # type: ignore[no-untyped-def]
     """Whether the scripts differ; marks have none of their own."""
     return (one ^ two) & SCRIPT_MASK > 0 and not (one | two) & (MARK | JOINER)
 
 
-@kernel
+@helper
 def _letters(properties, start, i, length):  # type: ignore[no-untyped-def]
     """2 for letters of one script, all capitals or none, or a capital that begins a word; 1 for letters with a
     capital inside; 0 for others, and for Latin ones with a capital inside, which are rare."""
@@ -240,7 +248,7 @@ def _letters(properties, start, i, length):  # type: ignore[no-untyped-def]
     return inner if properties[i + 1] & UPPER and not properties[i] & UPPER else ordinary
 
 
-@kernel
+@helper
 def _embedded(properties, start, stop, i, length, value):  # type: ignore[no-untyped-def]
     """Letters of another script that meant a Latin one in a Latin word: 2 inside or at its end, 1 where it begins."""
     if (properties[i] & SCRIPT_MASK) == _LATIN or not 0xC0 <= value < 0x250:
@@ -254,7 +262,7 @@ def _embedded(properties, start, stop, i, length, value):  # type: ignore[no-unt
     return 1 if after & _WORD and not before & _WORD else 0
 
 
-@kernel
+@helper
 def _is_natural(points, properties, start, stop, i, length, meant, closing, fold, keys):  # type: ignore[no-untyped-def]
     """Whether the characters of a sequence may stand as they are in good text."""
     before = properties[i - 1] if i > start else np.uint32(0)
@@ -289,7 +297,7 @@ def _is_natural(points, properties, start, stop, i, length, meant, closing, fold
     return not among
 
 
-@kernel
+@helper
 def _weight(points, properties, start, stop, i, length, adjacent, meant, closing, fold, keys):  # type: ignore[no-untyped-def]
     """How much a sequence proves; 0 for one that may be chance. `adjacent`: another one ends right before it."""
     letters = True
@@ -308,7 +316,7 @@ def _weight(points, properties, start, stop, i, length, adjacent, meant, closing
     return length - 1 + (1 if inside else 0)
 
 
-@kernel
+@helper
 def _lost_space(points, properties, start, stop, i):  # type: ignore[no-untyped-def]
     """Whether this is the "Ã " of "voilÃ ": the second half of "à", a no-break space, became a space."""
     if points[i] != 0xC3 or i == start or (i + 1 < stop and points[i + 1] != 32):
@@ -316,12 +324,87 @@ def _lost_space(points, properties, start, stop, i):  # type: ignore[no-untyped-
     return (properties[i - 1] & (LETTER | UPPER)) == LETTER
 
 
+@helper
+def _gather(  # type: ignore[no-untyped-def]
+    points,
+    properties,
+    start,
+    stop,
+    places,
+    byte_of,
+    leads,
+    continuations,
+    meant,
+    closing,
+    fold,
+    keys,
+    broken,
+    tally,
+):
+    """Add up in `tally` what the characters at `places` say for each codec; False if nothing, and it is not touched."""
+    touched = False
+    for i in places:
+        if points[i] >= REACH:
+            continue
+        spaced = _lost_space(points, properties, start, stop, i)
+        possible = np.uint64(0)
+        if i + 1 < stop and points[i + 1] < REACH:
+            possible = leads[points[i]] & continuations[points[i + 1]]
+        if possible == 0 and not spaced:
+            continue
+        if not touched:
+            touched = True
+            for codec in range(len(byte_of)):
+                tally[_EVIDENCE, codec] = tally[_HITS, codec] = tally[_LOST, codec] = 0
+                tally[_END, codec] = -1
+        if spaced:
+            tally[_EVIDENCE, 0] += 1
+            tally[_HITS, 0] += 1
+            broken[i] = 1
+        while possible:
+            codec = _LOWEST[((possible & (~possible + np.uint64(1))) * _DE_BRUIJN) >> np.uint64(58)]
+            possible &= possible - np.uint64(1)
+            length, value = _sequence(points, i, stop, byte_of, codec)
+            if length == 0 or not meant[value]:
+                continue
+            if value == REPLACEMENT:
+                tally[_LOST, codec] += 1
+                tally[_EVIDENCE, codec] += 2
+                continue
+            adjacent = tally[_END, codec] == i
+            letters = 0 if _COMMON[codec] else _letters(properties, start, i, length)
+            weight = _embedded(properties, start, stop, i, length, value) if letters else 0
+            if letters == 1:
+                weight = max(1, weight)
+            elif letters == 0:
+                weight = _weight(
+                    points, properties, start, stop, i, length, adjacent, meant, closing, fold, keys
+                )
+            tally[_END, codec] = i + length
+            if weight:
+                tally[_EVIDENCE, codec] += weight
+                tally[_HITS, codec] += 1
+    return touched
+
+
+@helper
+def _best(tally):  # type: ignore[no-untyped-def]
+    """The codec that most speaks for, the first of equals; -1 if too little speaks for any."""
+    best = -1
+    for codec in range(len(_WEAK)):
+        evidence = tally[_EVIDENCE, codec]
+        if evidence >= (2 if _WEAK[codec] else 1) and (best < 0 or evidence > tally[_EVIDENCE, best]):
+            best = codec
+    return best
+
+
 @kernel
 def _find(  # type: ignore[no-untyped-def]
     points,
     properties,
     offsets,
-    ascii_only,
+    high,
+    high_offsets,
     byte_of,
     leads,
     continuations,
@@ -334,74 +417,39 @@ def _find(  # type: ignore[no-untyped-def]
     codecs,
     broken,
 ):
-    kinds = len(byte_of)
-    evidence, hits = np.zeros(kinds, np.int64), np.zeros(kinds, np.int64)
-    lost, ends = np.zeros(kinds, np.int64), np.zeros(kinds, np.int64)
+    tally = np.zeros((4, len(byte_of)), np.int64)
     for message in range(len(offsets) - 1):
-        if ascii_only[message]:
-            continue
         start, stop = offsets[message], offsets[message + 1]
-        touched = False
-        for i in range(start, stop):
-            if points[i] < 0x80 or points[i] >= REACH:
-                continue
-            spaced = _lost_space(points, properties, start, stop, i)
-            possible = np.uint64(0)
-            if i + 1 < stop and points[i + 1] < REACH:
-                possible = leads[points[i]] & continuations[points[i + 1]]
-            if possible == 0 and not spaced:
-                continue
-            if not touched:
-                touched = True
-                evidence[:] = 0
-                hits[:] = 0
-                lost[:] = 0
-                ends[:] = -1
-            if spaced:
-                evidence[0] += 1
-                hits[0] += 1
-                broken[i] = 1
-            for codec in range(kinds):
-                if not possible >> np.uint64(codec) & np.uint64(1):
-                    continue
-                length, value = _sequence(points, i, stop, byte_of, codec)
-                if length == 0 or not meant[value]:
-                    continue
-                if value == REPLACEMENT:
-                    lost[codec] += 1
-                    evidence[codec] += 2
-                    continue
-                adjacent = ends[codec] == i
-                letters = 0 if _COMMON[codec] else _letters(properties, start, i, length)
-                weight = _embedded(properties, start, stop, i, length, value) if letters else 0
-                if letters == 1:
-                    weight = max(1, weight)
-                elif letters == 0:
-                    weight = _weight(
-                        points, properties, start, stop, i, length, adjacent, meant, closing, fold, keys
-                    )
-                ends[codec] = i + length
-                if weight:
-                    evidence[codec] += weight
-                    hits[codec] += 1
-        if not touched:
+        places = high[high_offsets[message] : high_offsets[message + 1]]
+        if len(places) == 0 or not _gather(
+            *(
+                points,
+                properties,
+                start,
+                stop,
+                places,
+                byte_of,
+                leads,
+                continuations,
+                meant,
+                closing,
+                fold,
+                keys,
+            ),
+            *(broken, tally),
+        ):
             continue
-        best = -1
-        for codec in range(kinds):
-            if evidence[codec] >= (2 if _WEAK[codec] else 1) and (
-                best < 0 or evidence[codec] > evidence[best]
-            ):
-                best = codec
+        best = _best(tally)
         if best < 0:
             continue
-        reread[message] = lost[best]
-        sequences[message] = hits[best]
+        reread[message] = tally[_LOST, best]
+        sequences[message] = tally[_HITS, best]
         codecs[message] = best
         i = start
         while i < stop:
             length = 0
             if points[i] < REACH and leads[points[i]] >> np.uint64(best) & np.uint64(1):
-                length, value = _sequence(points, i, stop, byte_of, best)
+                length, _ = _sequence(points, i, stop, byte_of, best)
                 for k in range(i, i + length):
                     broken[k] = 1
             i += max(1, length)

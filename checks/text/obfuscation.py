@@ -1,6 +1,6 @@
 """Evasion: writing that a person reads one way and a model another.
 
-What single characters show is found here, what words show in `disguise`.
+What single characters show is found here, what words show in `disguise` and `leetspeak`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from checks.text import disguise
+from checks.text import disguise, leetspeak
 from checks.text.annotations import EVASION_CLASSES, SCRIPTS
 from checks.text.decoding import Points
 from checks.text.flags import (
@@ -59,12 +59,13 @@ def count(
         points.points,
         points.properties,
         points.offsets,
-        points.ascii,
+        points.seen,
         frozen(broken),
         counts,
         shown,
     )
     disguise.count(points, tokens, vocabulary, counts, shown)
+    leetspeak.count(points, tokens, vocabulary, counts, shown)
     return counts, shown
 
 
@@ -140,11 +141,11 @@ def _bidi(points, properties, start, stop, shown):  # type: ignore[no-untyped-de
 
 
 @kernel
-def _characters(points, properties, offsets, ascii_only, broken, counts, shown):  # type: ignore[no-untyped-def]
+def _characters(points, properties, offsets, seen, broken, counts, shown):  # type: ignore[no-untyped-def]
     rare = ZERO_WIDTH | JOINER | TAG | VARIATION | STYLED | BIDI | STACKING
     for message in range(len(offsets) - 1):
         start, stop = offsets[message], offsets[message + 1]
-        if ascii_only[message]:
+        if not seen[message] & rare:
             continue
         row = counts[message]
         east, wide = False, 0  # full-width letters belong to East Asian text

@@ -17,7 +17,7 @@ from checks.text.characters import character_table
 from checks.text.codepages import PLANE, code_pages
 from checks.text.decoding import REPLACEMENT, Points
 from checks.text.flags import SCRIPT_MASK, SPACELESS
-from checks.text.kernels import kernel
+from checks.text.kernels import helper, kernel
 
 _HIT, _CHANCE, _MISS = 4, 1, 3
 # Ten bytes in a row, five characters of an accented language: no clean line of 43,000 comes near.
@@ -31,23 +31,23 @@ _LOST, _FOREIGN = 1, 2
 
 
 def find(
-    points: Points, meant: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int8], npt.NDArray[np.uint8]]:
-    """Sequences int32[n] (0: none), codec int8[n] (index into codepages.WIDE, -1 none), broken uint8[C].
+    points: Points, meant: npt.NDArray[np.bool_], broken: npt.NDArray[np.uint8]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int8]]:
+    """Sequences int32[n] (0: none), codec int8[n] (index into codepages.WIDE, -1 none).
 
-    `meant`: bool[0x110000], the characters that a sequence may have meant.
+    `meant`: bool[0x110000], the characters that a sequence may have meant; `broken`: uint8[C], set to 1 for every
+    character of the stretch.
     """
     sequences = np.zeros(len(points), np.int32)
     codecs = np.full(len(points), -1, np.int8)
-    broken = np.zeros(len(points.points), np.uint8)
     _find(
-        *(points.points, points.offsets, points.ascii),
+        *(points.points, points.offsets, points.ascii, points.high, points.high_offsets),
         *(code_pages().pair_of, meant, character_table().properties, sequences, codecs, broken),
     )
-    return sequences, codecs, broken
+    return sequences, codecs
 
 
-@kernel
+@helper
 def _write(points, start, stop, pairs, written, place):  # type: ignore[no-untyped-def]
     """Write a message back as bytes of a codec, with the character that each is of; how many bytes."""
     count = 0
@@ -66,7 +66,7 @@ def _write(points, start, stop, pairs, written, place):  # type: ignore[no-untyp
     return count
 
 
-@kernel
+@helper
 def _sequence(written, k, count, meant):  # type: ignore[no-untyped-def]
     """(bytes, character) of the sequence at `k`; the bytes are negative if it is broken or means nothing."""
     lead = np.int64(written[k])
@@ -82,12 +82,12 @@ def _sequence(written, k, count, meant):  # type: ignore[no-untyped-def]
     return need + 1, value
 
 
-@kernel
+@helper
 def _small(byte):  # type: ignore[no-untyped-def]
     return 97 <= byte <= 122
 
 
-@kernel
+@helper
 def _inside(written, k, length, count, value, chained):  # type: ignore[no-untyped-def]
     """Whether the sequence at `k` meant a Latin letter or an apostrophe and stands in a word of small letters.
 
@@ -102,7 +102,7 @@ def _inside(written, k, length, count, value, chained):  # type: ignore[no-untyp
     return chained or (k >= 2 and _small(written[k - 2]) and not 65 <= following <= 90)
 
 
-@kernel
+@helper
 def _stretch(start, written, place, count, meant, table):  # type: ignore[no-untyped-def]
     """(score, sequences, first, end, sure) of the stretch that reads best as UTF-8; all 0 if none does."""
     best, best_sequences, best_first, best_end = 0, 0, start, start
@@ -153,8 +153,16 @@ def _stretch(start, written, place, count, meant, table):  # type: ignore[no-unt
     return best, best_sequences, best_first, best_end, inside > misses
 
 
+@helper
+def _any_wide(points, high, first, last):  # type: ignore[no-untyped-def]
+    found = False
+    for n in range(first, last):
+        found |= _WIDE <= points[high[n]] <= _LAST_WIDE
+    return found
+
+
 @kernel
-def _find(points, offsets, ascii_only, pairs, meant, table, found, codecs, broken):  # type: ignore[no-untyped-def]
+def _find(points, offsets, ascii_only, high, high_offsets, pairs, meant, table, found, codecs, broken):  # type: ignore[no-untyped-def]
     longest = 0
     for message in range(len(offsets) - 1):
         if not ascii_only[message]:
@@ -165,10 +173,7 @@ def _find(points, offsets, ascii_only, pairs, meant, table, found, codecs, broke
         if ascii_only[message]:
             continue
         start, stop = offsets[message], offsets[message + 1]
-        wide = np.uint32(0)
-        for c in points[start:stop]:
-            wide |= np.uint32(c - np.uint32(_WIDE) <= np.uint32(_LAST_WIDE - _WIDE))
-        if wide == 0:
+        if not _any_wide(points, high, high_offsets[message], high_offsets[message + 1]):
             continue
         most = 0
         for codec in range(len(pairs)):

@@ -88,7 +88,9 @@ def figures(data: Path, _: int) -> Iterator[Figure]:
     counts = damage([case["original"] for case in wild])
     names = ("mojibake", "replacement", "control")
     hit = sum(counts[:, ENCODING_CLASSES.index(name)] for name in names) > 0
-    yield Figure(f"ftfy's cases in the wild found (of {len(wild)}; 4 are no mojibake)", float(hit.sum()), 66)
+    yield Figure(
+        f"of ftfy's {len(wild)} cases in the wild, with mojibake, U+FFFD or control characters", float(hit.sum()), 66
+    )
     traps = [trap for kind in TRAPS.values() for trap in kind]
     yield Figure(
         f"must-not-change traps flagged, share of {len(traps)}",

@@ -44,6 +44,18 @@ def test_valid_text_comes_back(text: str) -> None:
     assert points_of(text.encode()) == (text, 0, 0)
 
 
+@given(st.lists(st.text(alphabet="ab?9 é\u0301Ж中😀\u200b", max_size=9), min_size=1, max_size=4))
+@settings(max_examples=200, deadline=None)
+def test_says_of_each_message_what_it_holds_and_where_it_leaves_ascii(messages: list[str]) -> None:
+    array = pa.array([message.encode() for message in messages], pa.large_binary())
+    points = decode(buffers(array), 0, len(messages))
+    for n, message in enumerate(messages):
+        here = slice(points.offsets[n], points.offsets[n + 1])
+        assert points.seen[n] == np.bitwise_or.reduce(points.properties[here], initial=0)
+        beyond = points.high[points.high_offsets[n] : points.high_offsets[n + 1]]
+        assert "".join(chr(points.points[k]) for k in beyond) == "".join(c for c in message if c > "\x7f")
+
+
 @pytest.mark.parametrize(
     ("raw", "invalid", "surrogates"),
     [

@@ -21,7 +21,7 @@ TRAPS: dict[str, tuple[str, ...]] = {
     "ro": ("ȚARĂ, ŞCOALĂ, ÎNŢELES", "ROMÂNIA – ÎNAINTE", "„Ţară”"),
     "sv": ("SMÖRGÅSBORD PÅ ÖLAND", "ÅÄÖ", "HÅKAN, ÅKE & ÖRJAN"),
     "da": ("RØDGRØD MED FLØDE PÅ", "ÆBLEØ", "Å Å Å"),
-    "nb": ("HØYGÅRD ÅPNER PÅ BLÅØYA", "ØL ½ PRIS", "Æ e i Å"),
+    "nb": ("BÅTEN TIL SKJÆRØY GÅR PÅ LØRDAG", "ØL ½ PRIS", "Æ e i Å"),
     "is": ("ÞÓRÐUR ÁÐUR ÆÐI", "Þetta er það sem ég þarf", "ÍSLAND – ÞJÓÐIN"),
     "fi": ("HÄÄYÖAIE", "YÖ… TYÖ", "ÄÄNESTÄ!"),
     "et": ("JÄÄÄÄR, ÕÖ, ÕUE", "ÖÖTÖÖ"),
@@ -49,7 +49,7 @@ TRAPS: dict[str, tuple[str, ...]] = {
     ),
     "prices": ("£5–€6, ¥700, ¢99", "§ 5 ¶ 2 · © 2024 ® ™", "20 °C … 30 °C", "½ kg à 3 €", "25 µm, 10 Å, 3 Ω"),
     "letters": (
-        "There are many Ã’s and Â’s here",
+        "Its Ê’s and Õ’s look alike in print",
         "The letter Ð is called eth",
         "Ø, Å and Æ",
         "Ã is A with a tilde",
