@@ -267,6 +267,7 @@ def test_late_records_of_a_window_do_not_count_its_labels_twice(store_url: str, 
     late = [(f"late-{k}", at.isoformat(), "spam", "0.9", "SE") for k in range(5)]
     table(tmp_path / "records-late.csv", ("id", "at", "decision", "score", "country"), late)
     app.one_pass(app.watched()[0])
+    assert dict(measured(app, "volume"))[15] == A_DAY + 5
     again = states(app)
     app.store.close()
     url = f"sqlite:///{tmp_path / 'fresh.db'}"
