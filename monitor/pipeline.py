@@ -235,7 +235,13 @@ class Pipeline:
             with self._store.read() as conn:
                 body = plans.current(conn, self.watched.id)
             if body is not None:
-                self._plan = Plan.decode(body)
+                try:
+                    self._plan = Plan.decode(body)
+                except (ValueError, KeyError) as error:
+                    raise UsageError(
+                        f"{self.watched.name}: what was learnt here is of another release of driftglass ({error}); "
+                        "give a new --database, what was measured stays in the old one"
+                    ) from error
         return self._plan
 
     def _read_with(self) -> Reader:

@@ -11,7 +11,7 @@ import pytest
 from monitor.app import App
 from monitor.clock import SimulatedClock
 from monitor.contract import load
-from monitor.errors import DriftglassError
+from monitor.errors import DriftglassError, UsageError
 from monitor.pipeline import PassReport
 from monitor.settings import Settings
 from monitor.store import listing, measurements, models, parts, windows
@@ -365,3 +365,22 @@ def test_a_failed_reading_is_told_again_and_cured_at_once(store_url: str, tmp_pa
     stream.write(tmp_path / "orders.csv", stream.records())
     assert run(app, tmp_path).judged == 12
     app.store.close()
+
+
+def test_a_store_of_another_release_is_told_and_not_touched(store_url: str, tmp_path: Path) -> None:
+    from sqlalchemy import update
+
+    from monitor.store.tables import plans
+
+    stream.write(tmp_path / "orders.csv", stream.records())
+    app = open_app(store_url)
+    run(app, tmp_path)
+    before = exported(app)
+    with app.store.write() as conn:
+        conn.execute(update(plans).values(body=b"\x01 of an older release"))
+    later = open_app(store_url)
+    with pytest.raises(UsageError, match=r"of another release of driftglass .* give a new --database"):
+        run(later, tmp_path)
+    assert exported(app) == before
+    app.store.close()
+    later.store.close()
