@@ -7,7 +7,7 @@ of the shares p = p_v / P and q = q_v / Q.
 
 Levels (rates, means, and how far a distribution moved) are attributed by Kitagawa's decomposition (`kitagawa`), since a
 count mixes a segment's traffic with what changed in it; surprise is then the log-likelihood ratio per record for a
-change in v that differs from that of all other values. See docs/decisions/017.
+change in v that differs from that of all other values. See docs/decisions/019.
 """
 
 from __future__ import annotations
