@@ -30,7 +30,7 @@ def test_a_metric_that_is_not_defined_is_left_out() -> None:
 def test_roc_auc_is_the_share_of_ordered_pairs_with_ties_and_weights() -> None:
     rng = np.random.default_rng(0)
     truth = rng.random(80) < 0.4
-    score = np.round(rng.random(80) * 0.5 + truth * 0.3, 1)
+    score = np.round(rng.random(80) * 0.5 + truth.astype(np.float64) * 0.3, 1)
     weight = rng.random(80) + 0.1
     pairs = total = 0.0
     for i in np.flatnonzero(truth):
