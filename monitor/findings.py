@@ -17,7 +17,7 @@ from checks.plan import Plan
 from checks.profile import Profile
 from checks.scores import Scores
 from checks.series import Series
-from monitor import campaigns, newcomers, privacy
+from monitor import campaigns, deployments, newcomers, privacy
 from monitor.alerts.attributes import Attributes, Bin, Damage, Example, Mix, Moved, Share, Term
 from monitor.alerts.episodes import FamilyFinding
 from monitor.damage import PLACEHOLDER, proposed
@@ -97,15 +97,18 @@ class Findings:
         attributes = Attributes(
             moved=tuple(self._moved(window, named) for named in finding.named[:MAX_NAMED]),
             segments=tuple(Share(share.segment, min(share.share, 1.0), share.surprise) for share in shares),
-            sentences=explain.sentences(
-                finding,
-                shares,
-                self._baseline,
-                self._watched.contract.timezone,
-                tuple(term.term for term in terms),
-                "; ".join(filter(None, (_told(damage), campaign, newcomers))),
-                bins=[one for name, one in bins if name == lead],
-                mixes=mixes,
+            sentences=(
+                *explain.sentences(
+                    finding,
+                    shares,
+                    self._baseline,
+                    self._watched.contract.timezone,
+                    tuple(term.term for term in terms),
+                    "; ".join(filter(None, (_told(damage), campaign, newcomers))),
+                    bins=[one for name, one in bins if name == lead],
+                    mixes=mixes,
+                ),
+                *self._deployed(since_us),
             ),
             hard=tuple(f"{break_name(broken)}: {broken.message}" for broken in finding.hard),
             damage=damage,
@@ -135,6 +138,12 @@ class Findings:
             effect=named.effect,
             z=named.z,
         )
+
+    def _deployed(self, since_us: int) -> list[str]:
+        """A sentence on the deployment that the change began after, if there is one near."""
+        known = deployments.known(self._watched.contract, self._watched.base_path)
+        told = deployments.told(known, since_us, self._watched.grid.window_end(since_us))
+        return [] if told is None else [told]
 
     def _bins(self, changed: Profile, finding: Finding) -> list[tuple[str, explain.Bin]]:
         """Where the values of the first named series went, with the name of the series; one series of a column."""

@@ -203,10 +203,19 @@ class Labels(Part):
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.02
 
 
+class DeploymentSpec(Part):
+    """When something new went live, and what it is called."""
+
+    at: v.Moment
+    name: v.Word = ""
+
+
 class CalendarSpec(Part):
-    """Days that count as Sundays."""
+    """Days that count as Sundays; deployments that alerts are told beside: a list, a CSV (`at`, `name`) or both."""
 
     holidays: tuple[v.Day, ...] = ()
+    deployments: tuple[DeploymentSpec, ...] = ()
+    deployments_path: v.Text | None = None
 
 
 class BudgetSpec(Part):

@@ -155,7 +155,7 @@ def paragraph(
     inhibited_by: str | None,
 ) -> str:
     """One plain paragraph: what changed, how big against normal, since when, in which traffic, what to do."""
-    said = [plain(sentence, 700) for sentence in attributes.sentences[:3]] or _computed(attributes)
+    said = [plain(sentence, 700) for sentence in attributes.sentences[:4]] or _computed(attributes)
     # Sentences of the episode's own say already when it began.
     began = "It" if attributes.sentences else f"It began on {moment(since_us)} UTC and"
     if closed_us is None:
