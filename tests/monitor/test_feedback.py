@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from monitor import feedback
 from monitor.app import App
+from monitor.cli import main
 from monitor.clock import SimulatedClock
 from monitor.errors import Conflict, UsageError
 from monitor.replay import replay
@@ -126,6 +127,13 @@ def test_after_two_weeks_an_expected_change_is_what_is_normal(
     app.store.close()
 
 
+def command(app: App, *arguments: object) -> int:
+    """`driftglass feedback …`, as a person writes it; its exit code."""
+    with pytest.raises(SystemExit) as ended:
+        main(["feedback", *map(str, arguments), "-d", app.settings.database_url])
+    return int(ended.value.code or 0)
+
+
 def test_the_windows_of_a_false_alarm_join_the_reference_until_that_is_taken_back(
     new_database: Callable[..., str], tmp_path: Path
 ) -> None:
@@ -136,7 +144,8 @@ def test_the_windows_of_a_false_alarm_join_the_reference_until_that_is_taken_bac
     until(app, tmp_path, rows, 16.5)
     before = baseline(app)
     (first,) = episodes(app)
-    say(app, first["id"], "false-alarm")
+    assert command(app, first["id"], "false-alarm", "--note", "a promotion", "--by", "ada") == 0
+    assert command(app, first["id"], "wrong") == 2
     until(app, tmp_path, rows, 16.75)
     marked = baseline(app)
     (first,) = episodes(app)
@@ -144,7 +153,8 @@ def test_the_windows_of_a_false_alarm_join_the_reference_until_that_is_taken_bac
     assert before.reference["windows"] == 56
     assert marked.reference["windows"] == 56 + windows
     assert replay(app.store, "orders", us(16.5)).same
-    say(app, first["id"], "undo")
+    assert command(app, first["id"], "undo", "--by", "bob") == 0
+    assert command(app, first["id"], "undo") == 2
     until(app, tmp_path, rows, 17.0)
     assert baseline(app).id == before.id  # the same windows give the same bytes
     assert replay(app.store, "orders", us(16.75)).same
