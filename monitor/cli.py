@@ -299,6 +299,16 @@ def explain(
 
 
 @app.command()
+def unlike(
+    database: Database = None, model: ModelName = None, limit: Limit = 20, as_json: Json = False
+) -> None:
+    """Windows that as a whole are unlike the reference, alert or not: one in a hundred is by chance."""
+    from monitor.commands import show_unlike
+
+    show_unlike(database, model, limit=limit, as_json=as_json)
+
+
+@app.command()
 def measurements(
     database: Database = None,
     model: ModelName = None,

@@ -295,6 +295,17 @@ def show_performance(
     store.close()
 
 
+def show_unlike(database: str | None, model: str | None, *, limit: int, as_json: bool) -> None:
+    """The newest windows that are unlike the reference."""
+    from monitor import unlike
+
+    store = _reader(database)
+    if store is None:
+        _no_model([], as_json=as_json)
+        return
+    unlike.show_unlike(store, model, limit=limit, as_json=as_json)
+
+
 def show_triggers(database: str | None, model: str | None, *, limit: int, as_json: bool) -> None:
     """Retraining triggers, newest first."""
     store = _reader(database)
