@@ -12,6 +12,7 @@ from checks.learner import Learner
 from checks.plan import Plan
 from checks.profile import Profile, count, empty, merge_all, with_duplicates
 from checks.series import Series
+from tests.checks import countries
 from tests.checks.records import HOUR_US, make_batch
 
 COLUMNS = (
@@ -285,3 +286,24 @@ def test_pairs_of_the_reference_have_series_and_the_others_one_in_common(text_pl
     seen = drift.observe([found], [0], plan)
     assert seen.x[0, find(plan, "pair_rate(text):en+es")] == 2
     assert seen.x[0, find(plan, "new_pair_rate(text)")] == 1
+
+
+@pytest.mark.parametrize("dimension", ["country", "client"])
+def test_the_rows_of_a_dimension_add_up_to_all_traffic(dimension: str) -> None:
+    plan, profile, _ = countries.learn()
+    names = [name for name in plan.segments if name.startswith(f"{dimension}=")]
+    rows, whole = drift.observe_segments(profile, plan, names), drift.observe([profile], [0], plan)
+    for s, one in enumerate(whole.series):
+        if one.segment != "*" or one.metric in ("volume", "segment_share", "duplicate_id_rate"):
+            continue
+        assert rows.n[:, s].sum() == pytest.approx(whole.n[0, s]), one.name
+        assert rows.x[:, s].sum() == pytest.approx(whole.x[0, s]), one.name
+        assert rows.xx[:, s].sum() == pytest.approx(whole.xx[0, s]), one.name
+        if s in whole.bins:
+            assert np.array_equal(rows.bins[s].sum(axis=0), whole.bins[s][0]), one.name
+
+
+def test_a_segment_that_the_plan_does_not_have_is_an_error() -> None:
+    plan, profile, _ = countries.learn()
+    with pytest.raises(KeyError, match="country=XX"):
+        drift.observe_segments(profile, plan, ["country=XX"])
