@@ -47,9 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         part, streams = PARTS[name]
         began = time.perf_counter()
         for figure in part(options.streams or streams):
-            bar = "" if figure.bar is None else f"{'≤' if figure.at_most else '≥'} {figure.bar:g}"
-            mark = "MISSED" if figure.missed else ""
-            print(f"{figure.what:110} {figure.value:10.4f}  {bar:8} {mark}", flush=True)
+            print(figure.line(110), flush=True)
             missed = missed or figure.missed
         print(f"{name}: {time.perf_counter() - began:.0f} s", file=sys.stderr)
     return 1 if options.check and missed else 0

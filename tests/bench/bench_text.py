@@ -49,9 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     missed = False
     for name in options.only or PARTS:
         for figure in import_module(f"tests.bench.text.{name}").figures(data, options.sample):
-            bar = "" if figure.bar is None else f"{'≤' if figure.at_most else '≥'} {figure.bar:g}"
-            mark = "MISSED" if figure.missed else ""
-            print(f"{figure.what:78} {figure.value:12.4f}  {bar:10} {mark}", flush=True)
+            print(figure.line(84), flush=True)
             missed = missed or figure.missed
     return 1 if options.check and missed else 0
 

@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from tests.bench.figure import Figure
 
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table; `bar` is the least (or, with `at_most`, the most) that is asked, None for no bar."""
-
-    what: str
-    value: float
-    bar: float | None = None
-    at_most: bool = False
-
-    @property
-    def missed(self) -> bool:
-        if self.bar is None:
-            return False
-        return not (self.value <= self.bar if self.at_most else self.value >= self.bar)
+__all__ = ["Figure", "interval", "spoken"]
 
 
 def interval(values: Sequence[float], seed: int = 0) -> tuple[float, float]:

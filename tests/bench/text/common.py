@@ -6,7 +6,6 @@ import json
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +13,24 @@ import numpy as np
 import pyarrow as pa
 
 from checks import text
+from tests.bench.figure import Figure
 
 # Languages whose texts cannot be told apart, or that langdetect has one profile for.
 MERGED = {"ms": "id", "bs": "hr", "sr": "hr", "nb": "no", "nn": "no", "zh-cn": "zh", "zh-tw": "zh"}
 NO_LANGUAGE = frozenset(("other", "ne", "mixed", "unk", "ambiguous"))
 
-
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table; `bar` is the least (or, with `at_most`, the most) that is asked, None for no bar."""
-
-    what: str
-    value: float
-    bar: float | None = None
-    at_most: bool = False
-
-    @property
-    def missed(self) -> bool:
-        if self.bar is None:
-            return False
-        return self.value > self.bar if self.at_most else self.value < self.bar
+__all__ = [
+    "MERGED",
+    "NO_LANGUAGE",
+    "Figure",
+    "clean_lines",
+    "damage",
+    "median",
+    "merged",
+    "message_of",
+    "read_rows",
+    "to_array",
+]
 
 
 def clean_lines(data: Path) -> list[str]:

@@ -89,7 +89,9 @@ def figures(data: Path, _: int) -> Iterator[Figure]:
     names = ("mojibake", "replacement", "control")
     hit = sum(counts[:, ENCODING_CLASSES.index(name)] for name in names) > 0
     yield Figure(
-        f"of ftfy's {len(wild)} cases in the wild, with mojibake, U+FFFD or control characters", float(hit.sum()), 66
+        f"of ftfy's {len(wild)} cases in the wild, with mojibake, U+FFFD or control characters",
+        float(hit.sum()),
+        66,
     )
     traps = [trap for kind in TRAPS.values() for trap in kind]
     yield Figure(
