@@ -51,11 +51,11 @@ class Campaign:
 
 
 def campaigns(
-    texts: Sequence[bytes],
+    texts: Sequence[str | bytes],
     *,
     weights: Sequence[float] | None = None,
     units: Sequence[str | None] | None = None,
-    reference: Sequence[bytes] | None = None,
+    reference: Sequence[str | bytes] | None = None,
     reference_weights: Sequence[float] | None = None,
     minimum_messages: int = MINIMUM_MESSAGES,
 ) -> list[Campaign]:
@@ -79,15 +79,20 @@ def campaigns(
             raise ValueError(f"{len(given)} {name} for {count} messages")
     if len(texts) < minimum_messages:
         return []
-    read = _Messages(texts)
+    encoded = [_encoded(text) for text in texts]
+    read = _Messages(encoded)
     weight = _shares(len(texts), weights)
-    normal = None if reference is None else (_Messages(reference), _shares(len(reference), reference_weights))
+    normal = (
+        None
+        if reference is None
+        else (_Messages([_encoded(text) for text in reference]), _shares(len(reference), reference_weights))
+    )
     found = []
     for core, kinds in read.groups(minimum_messages):
         members = read.members(kinds)
         found.append(
             Campaign(
-                template=read.template(core, kinds, texts),
+                template=read.template(core, kinds, encoded),
                 messages=len(members),
                 share=float(weight[members].sum()),
                 units=None if units is None else _senders([units[k] for k in members.tolist()]),
@@ -95,7 +100,7 @@ def campaigns(
                 if normal is None
                 else _usual(*normal, read.hash[core], read.weight[core]),
                 members=tuple(members.tolist()),
-                examples=_examples(texts, members),
+                examples=_examples(encoded, members),
             )
         )
     return sorted(found, key=lambda one: (-one.share, one.template))[:MOST_CAMPAIGNS]
@@ -229,6 +234,10 @@ def _examples(texts: Sequence[bytes], members: Integers) -> tuple[str, ...]:
     different = sorted({texts[k] for k in members.tolist()})
     chosen = different[:: max(1, len(different) // _EXAMPLES)][:_EXAMPLES]
     return tuple(_short(text.decode("utf-8", "replace")) for text in chosen)
+
+
+def _encoded(text: str | bytes) -> bytes:
+    return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
 
 
 def _short(text: str) -> str:

@@ -3,7 +3,9 @@ an error."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,8 @@ import pyarrow as pa
 
 from checks.text.characters import character_table
 from checks.text.kernels import frozen, helper, kernel
+
+Messages: TypeAlias = Iterable[str | bytes | None] | pa.Array | pa.ChunkedArray
 
 REPLACEMENT = 0xFFFD
 _NEXT = np.uint64(1)
@@ -58,16 +62,34 @@ class Buffers:
     end: npt.NDArray[np.int64]
 
 
-def as_binary(texts: pa.Array | pa.ChunkedArray) -> pa.LargeBinaryArray:
-    """Any Arrow array of strings or bytes as one large_binary array.
+def as_binary(texts: Messages) -> pa.LargeBinaryArray:
+    """Texts in any form as one large_binary array.
 
-    Strings and binaries of every width, views, fixed-size binaries, dictionaries of them and the null type are taken.
-    Chunks are cast before they are joined: together they may hold more than 32-bit offsets reach. Other types raise
-    pyarrow.ArrowNotImplementedError.
+    Any iterable of str, bytes and None (pandas' missing values too), and Arrow arrays of strings and binaries of every
+    width, views, fixed-size binaries, dictionaries of them and the null type. Chunks are cast before they are joined:
+    together they may hold more than 32-bit offsets reach. TypeError for what is no text, and for a single text; other
+    Arrow types raise pyarrow.ArrowNotImplementedError.
     """
+    if isinstance(texts, str | bytes) or texts is None:
+        raise TypeError(
+            "expected many messages, found " + ("none" if texts is None else "one; put it in a list")
+        )
+    if not isinstance(texts, pa.Array | pa.ChunkedArray):
+        return pa.array([_cell(value, place) for place, value in enumerate(texts)], pa.large_binary())
     if not pa.types.is_large_binary(texts.type):
         texts = texts.cast(pa.large_binary())
     return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+
+
+def _cell(value: Any, place: int) -> bytes | None:
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    if value is None or isinstance(value, bytes):
+        return value
+    # pandas writes a missing text as NaN, or as its own NA, which cannot be compared.
+    if type(value).__name__ == "NAType" or (isinstance(value, float) and value != value):
+        return None
+    raise TypeError(f"message {place} is of type {type(value).__name__}; expected str, bytes or None")
 
 
 def buffers(texts: pa.LargeBinaryArray) -> Buffers:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,7 @@ import pyarrow as pa
 
 from checks.text import mixing
 from checks.text.annotations import ENCODING_CLASSES, EVASION_CLASSES, SCRIPTS, Annotations
-from checks.text.decoding import as_binary
+from checks.text.decoding import Messages, as_binary
 from checks.text.learning import learn
 from checks.text.mojibake import CODECS
 from checks.text.plan import TextPlan
@@ -65,15 +64,11 @@ def inspect(
     return Inspection(table, gatherer.summary(), read_by)
 
 
-def to_binary(messages: Iterable[str | bytes | None] | pa.Array | pa.ChunkedArray) -> pa.LargeBinaryArray:
+def to_binary(messages: Messages) -> pa.LargeBinaryArray:
     """Messages in any form as one Arrow array of bytes. Raises TypeError for what is no text."""
-    if isinstance(messages, str | bytes):
-        raise TypeError("expected many messages, found one; put it in a list")
     if isinstance(messages, pa.ChunkedArray):
         messages = messages.combine_chunks()
-    if isinstance(messages, pa.Array):
-        return _arrow(messages)
-    return pa.array([_cell(value, place) for place, value in enumerate(messages)], pa.large_binary())
+    return _arrow(messages) if isinstance(messages, pa.Array) else as_binary(messages)
 
 
 def _arrow(messages: pa.Array) -> pa.LargeBinaryArray:
@@ -93,17 +88,6 @@ def _arrow(messages: pa.Array) -> pa.LargeBinaryArray:
     ):
         raise TypeError(f"expected strings or bytes, found an Arrow array of {kind}")
     return as_binary(messages)
-
-
-def _cell(value: Any, place: int) -> bytes | None:
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogatepass")
-    if value is None or isinstance(value, bytes):
-        return value
-    # pandas writes a missing text as NaN, or as its own NA, which cannot be compared.
-    if type(value).__name__ == "NAType" or (isinstance(value, float) and value != value):
-        return None
-    raise TypeError(f"message {place} is of type {type(value).__name__}; expected str, bytes or None")
 
 
 def table_of(notes: Annotations, plan: TextPlan) -> pa.Table:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from checks.text import spots
 from checks.text.calibration import calibrate_by
-from checks.text.decoding import as_binary, buffers
+from checks.text.codes import ALIASES
+from checks.text.decoding import Messages, as_binary, buffers
 from checks.text.detectors import NGRAMS
 from checks.text.detectors.labels import version_of
 from checks.text.kernels import frozen
@@ -34,7 +34,7 @@ PRIOR_TEXTS = 20_000  # texts that the prior is learnt from
 
 
 def learn(
-    texts: pa.Array | pa.ChunkedArray,
+    texts: Messages,
     languages: tuple[str, ...] | None = None,
     seed: int = 0,
     *,
@@ -89,7 +89,7 @@ def learn(
     return replace(made, **_heard(read, kept, made))
 
 
-def calibrated(plan: TextPlan, texts: pa.Array | pa.ChunkedArray, mixed: npt.NDArray[np.bool_]) -> TextPlan:
+def calibrated(plan: TextPlan, texts: Messages, mixed: npt.NDArray[np.bool_]) -> TextPlan:
     """The plan with a calibration of its share of mixed messages.
 
     `texts`: labelled messages; `mixed` bool[n]: whether each truly uses two languages. They should be drawn at random
@@ -118,22 +118,12 @@ def _phrases(batch: Read) -> Frequencies:
 def _checked(languages: tuple[str, ...] | None, known: tuple[str, ...]) -> tuple[str, ...]:
     if languages is None:
         return known
-    wanted = {_ALIASES.get(language, (language,)) for language in languages}
+    wanted = {ALIASES.get(language, (language,)) for language in languages}
     codes = sorted({code for alias in wanted for code in alias} - {UND, UND_LATIN})
     unknown = [code for code in codes if code not in known]
     if unknown:
         raise ValueError(f"no profile for language {', '.join(unknown)}; known are {', '.join(known)}")
     return tuple(codes)
-
-
-# What people write for the codes of the profiles.
-_ALIASES: dict[str, tuple[str, ...]] = {
-    "zh": ("zh-cn", "zh-tw"),
-    "nb": ("no",),
-    "nn": ("no",),
-    "fil": ("tl",),
-    "iw": ("he",),
-}
 
 
 def _thinned(read: list[Read], seed: int) -> list[npt.NDArray[np.bool_]]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from checks.text import encoding, mojibake, obfuscation, switching
 from checks.text.annotations import ENCODING_CLASSES, EVASION_CLASSES, Annotations
-from checks.text.decoding import Buffers, Points, as_binary, buffers, decode
+from checks.text.decoding import Buffers, Messages, Points, as_binary, buffers, decode
 from checks.text.detectors import NGRAMS
 from checks.text.detectors.labels import relabelled
 from checks.text.language import BATCH_CHARACTERS, Sources, word_scores
@@ -57,10 +56,10 @@ def tagged(batch: Read, choice: switching.Choice, among: Sources) -> switching.T
         return switching.tag(ids, scores.rows, tokens.offsets, tokens.script, tokens.kind, choice)
 
 
-def annotate(texts: pa.Array | pa.ChunkedArray, plan: TextPlan) -> Annotations:
+def annotate(texts: Messages, plan: TextPlan) -> Annotations:
     """What the detectors say of each message.
 
-    `texts`: any Arrow array of strings or bytes; nulls and empty messages have language -1 and zero counts;
+    `texts`: any list or Arrow array of strings or bytes; nulls and empty messages have language -1 and zero counts;
     invalid UTF-8
     is counted, never an error. The same message gives the same row whatever stands beside it.
     """

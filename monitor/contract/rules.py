@@ -120,6 +120,20 @@ def profiles_have_room(contract: Contract) -> Iterator[Problem]:
             yield Problem((*at, index), f"{path} is named twice; keep one")
 
 
+def languages_have_profiles(contract: Contract) -> Iterator[Problem]:
+    from checks.text.codes import is_known, languages
+
+    for name, spec in contract.column_specs.items():
+        if spec.kind != "text" or spec.profiles:
+            continue  # a profile of one's own may carry any name
+        for index, code in enumerate(spec.languages or ()):
+            if not is_known(code):
+                cure = suggestion(code, sorted(languages()))
+                yield Problem(
+                    ("columns", name, "languages", index), f'there is no profile of a language "{code}"{cure}'
+                )
+
+
 def lexicon_is_installed(contract: Contract) -> Iterator[Problem]:
     for name, spec in contract.column_specs.items():
         if spec.lexicon and spec.kind == "text" and util.find_spec("wordfreq") is None:
@@ -297,6 +311,7 @@ RULES: tuple[Rule, ...] = (
     kind_fits_role,
     settings_fit_kind,
     profiles_have_room,
+    languages_have_profiles,
     lexicon_is_installed,
     one_column_per_role,
     something_to_watch,

@@ -33,6 +33,6 @@ def write_profile(name: str, path: str, column: str | None, output: Path, *, for
         print(f"set aside {aside.count} lines or files; {aside.first[0]}", file=sys.stderr)  # noqa: T201 - the command line
     print(  # noqa: T201 - the command line
         f"wrote {output}: {profile.totals[3]:,} words in {profile.script} script; name it in the contract, "
-        f"relative to its folder: profiles: [{output.name}]",
+        f"relative to the contract's folder: profiles: [{output}] where the contract stands here",
         file=sys.stderr,
     )

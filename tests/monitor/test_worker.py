@@ -217,3 +217,11 @@ def test_stopping_interrupts_a_pass_and_nothing_starts_again(worker: Worker) -> 
     assert not psutil.pid_exists(child)
     assert worker.work() == NOTHING
     assert worker._child is None
+
+
+def test_a_child_is_judged_by_what_it_holds_now_not_by_the_peak_of_its_parent(worker: Worker) -> None:
+    hoard = bytearray(200 << 20)  # the peak of this process, which a child is born with
+    hoard[:: 1 << 12] = b"x" * len(hoard[:: 1 << 12])
+    answer = worker.work()
+    assert answer["rss_mb"] == pytest.approx(psutil.Process(pid(worker)).memory_info().rss / 2**20, rel=0.2)
+    del hoard

@@ -206,3 +206,24 @@ def test_a_null_is_empty_even_if_bytes_lie_under_it() -> None:
 
 def test_an_empty_array_has_no_messages() -> None:
     assert len(decode(buffers(pa.array([], pa.large_binary())), 0, 0)) == 0
+
+
+def test_lists_are_read_like_arrays() -> None:
+    wanted = [b"caf\xc3\xa9", None, b"\xff"]
+    assert as_binary(["café", None, b"\xff"]).to_pylist() == wanted
+    assert as_binary([]).to_pylist() == []
+    assert as_binary(iter(["a"])).to_pylist() == [b"a"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("one text", "put it in a list"),
+        (b"one", "put it in a list"),
+        (None, "found none"),
+        ([1], "message 0 is of type int"),
+    ],
+)
+def test_what_is_no_list_of_texts_is_refused_with_the_cure(given: object, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        as_binary(given)  # type: ignore[arg-type]
