@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from monitor.alerts.attributes import Attributes, Damage, Moved, Share
 from monitor.alerts.notify import subject_of
 from monitor.reports import words
-from monitor.store import alerts, measurements, outbox, triggers
+from monitor.store import alerts, measurements, outbox, triggers, windows
 from monitor.store.series import Stored
 from monitor.web.charts import Axis, Point, Span, moment, number, timeline
 from monitor.web.text import foreign, plain
@@ -142,6 +142,13 @@ def figure(
     )
 
 
+def _known_until(conn: Connection, model_id: int, now_us: int) -> int:
+    """The end of the last judged window: of history nobody knows whether it lasts until today."""
+    last_us = windows.last_judged_us(conn, model_id)
+    judged = [] if last_us is None else windows.between(conn, model_id, last_us, last_us + 1)
+    return min([now_us, *(window.end_us for window in judged)])
+
+
 def episode_view(
     conn: Connection,
     row: alerts.EpisodeRow,
@@ -179,7 +186,7 @@ def episode_view(
             attributes,
             since_us=row.since_us,
             closed_us=row.closed_us,
-            now_us=now_us,
+            now_us=_known_until(conn, row.model_id, now_us),
             inhibited_by=row.inhibited_by,
         ),
         breaks=attributes.hard,

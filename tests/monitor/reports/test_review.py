@@ -143,3 +143,11 @@ def test_headings_never_skip_a_level(light: Filled) -> None:
 
 def test_the_same_store_gives_the_same_bytes(light: Filled) -> None:
     assert review.render(light[0], WEEK, NOW) == review.render(light[0], WEEK, NOW)
+
+
+def test_an_open_episode_of_history_has_lasted_until_the_data_end_not_until_today(filled: Filled) -> None:
+    with filled[0].read() as conn:
+        then = review.gather(conn, week_named(WEEK), NOW).episodes[0].paragraph
+        much_later = review.gather(conn, week_named(WEEK), NOW + 90 * 86_400_000_000).episodes[0].paragraph
+    assert "has lasted" in then
+    assert much_later == then
