@@ -59,4 +59,6 @@ def _bytes(sample: Sample) -> bytes:
 
 
 def _redacted(template: str, setting: Privacy) -> str:
-    return privacy.redact([template], setting.redact)[0]
+    shown = privacy.redact([template], setting.redact)[0]
+    # A template ends with its last word: behind a placeholder that redaction left, its bracket is cut off.
+    return shown + "⟩" * (shown.count("⟨") - shown.count("⟩"))

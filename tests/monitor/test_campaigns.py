@@ -55,6 +55,12 @@ def test_nothing_is_said_without_a_campaign_or_without_texts() -> None:
     assert told([], [], None, PRIVACY) == ""
 
 
+def test_a_placeholder_at_the_end_of_a_template_is_whole() -> None:
+    kept = [sample(f"claim your {k} euros within the hour and write to ⟨handle⟩") for k in range(20)]
+    said = told(kept, [], None, PRIVACY)
+    assert said.count("⟨") == said.count("⟩") > 0
+
+
 def test_a_template_tells_of_nobody() -> None:
     kept = [sample("please write to anna@shop.example and claim your prize within the hour")] * 20
     assert "⟨email⟩" in told(kept, [], None, PRIVACY)
