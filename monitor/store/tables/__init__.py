@@ -1,0 +1,58 @@
+"""The tables. Times are integer microseconds UTC (`*_us`); JSON is text with sorted keys; a state
+is a checked word.
+
+Migrations under `migrations/versions` build the same schema; a test compares the two on both databases.
+"""
+
+from __future__ import annotations
+
+from monitor.store.tables.acting import audit, trigger_events, triggers
+from monitor.store.tables.alerting import (
+    alerts,
+    attempts,
+    episode_events,
+    episodes,
+    evidence,
+    feedback,
+    outbox,
+)
+from monitor.store.tables.base import Key, metadata
+from monitor.store.tables.figures import measurements, sequences, series, verdicts
+from monitor.store.tables.outcomes import label_cursors, labels, performance, performance_references
+from monitor.store.tables.watched import baselines, contracts, cursors, manifest, models, plans, successions
+from monitor.store.tables.work import parts, quarantine, runs, samples, windows
+
+__all__ = [
+    "Key",
+    "alerts",
+    "attempts",
+    "audit",
+    "baselines",
+    "contracts",
+    "cursors",
+    "episode_events",
+    "episodes",
+    "evidence",
+    "feedback",
+    "label_cursors",
+    "labels",
+    "manifest",
+    "measurements",
+    "metadata",
+    "models",
+    "outbox",
+    "parts",
+    "performance",
+    "performance_references",
+    "plans",
+    "quarantine",
+    "runs",
+    "samples",
+    "sequences",
+    "series",
+    "successions",
+    "trigger_events",
+    "triggers",
+    "verdicts",
+    "windows",
+]
