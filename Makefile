@@ -13,7 +13,7 @@ BUILD_TOOLS := uv hatchling editables setuptools wheel packaging pathspec pluggy
 export PYTHONDONTWRITEBYTECODE :=
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup demo test check types format bench bench-demo bench-profile bench-decision bench-flights bench-text openapi lock clean
+.PHONY: help setup demo test check types format bench bench-demo bench-profile bench-decision bench-flights bench-text chaos chaos-short openapi lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -66,6 +66,12 @@ bench-text: $(READY) ## the text detectors, beside langdetect and ftfy (needs ..
 
 bench-demo: $(READY) ## the demo for five other seeds
 	$(BIN)/python -m tests.bench.bench_demo $(CHECK)
+
+chaos: $(READY) ## kill, stop, restart and flood the service; what is promised about it, in one table (an hour)
+	$(BIN)/python -m tests.chaos $(CHECK)
+
+chaos-short: $(READY) ## the same in less than five minutes
+	$(BIN)/python -m tests.chaos --short $(CHECK)
 
 openapi: $(READY) ## write down the API as it is now
 	$(BIN)/python -m monitor.api docs/api/openapi.json

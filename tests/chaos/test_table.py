@@ -1,0 +1,24 @@
+"""The harness itself: its time is bounded, and a part that fails is seen and ends nothing else."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from tests.chaos.__main__ import PARTS
+from tests.chaos.table import Row, table
+
+
+def test_all_parts_together_stay_within_five_and_sixty_minutes() -> None:
+    assert sum(short for short, _ in PARTS.values()) <= 5 * 60
+    assert sum(long for _, long in PARTS.values()) <= 60 * 60
+
+
+def test_a_row_that_does_not_hold_is_marked() -> None:
+    shown = io.StringIO()
+    rows = [("kills", Row("lost", "0", "0", ok=True)), ("kills", Row("double", "2", "0", ok=False))]
+    Console(file=shown, width=120).print(table(rows, "chaos"))
+    lost, double = (line for line in shown.getvalue().splitlines() if "lost" in line or "double" in line)
+    assert "ok" in lost
+    assert "FAILED" in double
