@@ -22,7 +22,7 @@ from checks.plan import Plan
 from checks.profile import Profile, empty, merge_all
 from checks.scores import STATUS, Scores
 from checks.series import Family, Observations, Series
-from monitor import corrected, jobs, judging, profiles, rebasing
+from monitor import corrected, failpoints, jobs, judging, profiles, rebasing
 from monitor.alerts import episodes, notify
 from monitor.alerts.attributes import Attributes
 from monitor.alerts.message import Context
@@ -141,13 +141,16 @@ class Evaluator:
                     [windows.Counts(*span) for span in zip(starts[some], ends, strict=True)],
                 )
                 windows.mark(conn, self._watched.id, starts[some], "reference", now_us)
+            failpoints.reach("fit.written")
             progress("writing the reference", min(first + _SLICE, len(starts)), len(starts))
+        failpoints.reach("fit.committed")
         return self._must_have_reference()
 
     # ----- one window ---------------------------------------------------------------------------------------
 
     def measure(self, run: Run) -> None:
         """Write what a closed window measured, against the frozen reference. LeaseLost if the run was lost."""
+        failpoints.reach("measure.begun")
         reference = self._references.at(run.window_start_us)
         profile = self._profile(run.window_start_us)
         obs = self._observe(run.window_start_us, profile)
@@ -157,8 +160,10 @@ class Evaluator:
             self._beside = Beside(self._store, self._watched, facts.from_us, facts.to_us)
         beside = self._beside.measure(run.window_start_us)
         now_us = self._clock.now_us()
+        failpoints.reach("measure.worked")
         with self._store.write() as conn:
             jobs.finish(conn, run, now_us)
+            failpoints.reach("measure.finished")
             self._write_measurements(conn, [run.window_start_us], run.revision, obs, scores)
             self._write_beside(conn, run, beside)
             corrected.write(
@@ -167,6 +172,8 @@ class Evaluator:
                 *(self._plan, profile, reference.profile),
             )
             windows.mark(conn, self._watched.id, [run.window_start_us], "measured", now_us)
+            failpoints.reach("measure.written")
+        failpoints.reach("measure.committed")
 
     def judge(self, run: Run) -> int:
         """Judge a measured window; returns how many episodes opened. LeaseLost if the run was lost."""
@@ -178,6 +185,7 @@ class Evaluator:
 
     def _judge(self, run: Run) -> int:
         start_us = run.window_start_us
+        failpoints.reach("judge.begun")
         self._references.renew(start_us, lambda: jobs.heartbeat(self._store, self._clock, run, _FIT_SECONDS))
         reference = self._references.at(start_us)
         first, baseline = self._references.first(reference), reference.baseline
@@ -217,8 +225,10 @@ class Evaluator:
         looked = performance.look(start_us, now_us) if performance is not None else None
         if looked is not None:
             named.append(looked.finding)
+        failpoints.reach("judge.worked")
         with self._store.write() as conn:
             jobs.finish(conn, run, now_us)
+            failpoints.reach("judge.finished")
             if feedback.of_model(conn, self._watched.id) != known.feedback:
                 raise _FeedbackCame
             self._write_measurements(conn, [start_us], run.revision, obs, scores)
@@ -233,6 +243,8 @@ class Evaluator:
             sequences.put(conn, self._watched.id, start_us, state.encode(), context.encode())
             windows.mark(conn, self._watched.id, [start_us], "judged", now_us)
             self._audit(conn, changes, start_us, now_us)
+            failpoints.reach("judge.written")
+        failpoints.reach("judge.committed")
         recent.add(obs, {start_us: run.revision})
         return sum(isinstance(change.effect, Opened) for change in changes)
 
@@ -428,6 +440,7 @@ class Evaluator:
             "ticket": [watched.channel(name) for name in recipients.ticket],
         }
         notify.announce(conn, watched.id, context, changes, routes, self._channels, now_us)
+        failpoints.reach("judge.announced")
         if contract.retraining is not None:
             policy = Policy(
                 families=frozenset(contract.retraining.when.any),

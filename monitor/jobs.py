@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from monitor import telemetry
+from monitor import failpoints, telemetry
 from monitor.clock import Clock
 from monitor.errors import LeaseLost
 from monitor.store import models, runs, windows
@@ -57,7 +57,9 @@ def materialise(
     until_us = max(end for _, end in due)
     if model.materialised_until_us is None or until_us > model.materialised_until_us:
         models.update_state(conn, model_id, materialised_until_us=until_us)
-    return runs.insert_new(conn, wanted, now_us)
+    new = runs.insert_new(conn, wanted, now_us)
+    failpoints.reach("materialise.written")
+    return new
 
 
 def revise(conn: Connection, model_id: int, starts: Collection[int], now_us: int) -> list[int]:
@@ -92,6 +94,7 @@ def revise(conn: Connection, model_id: int, starts: Collection[int], now_us: int
         (model_id, run.kind, run.window_start_us, revisions[run.window_start_us]) for run in replaced
     ]
     runs.insert_new(conn, rows, now_us)
+    failpoints.reach("revise.written")
     return again
 
 
@@ -120,11 +123,15 @@ def claim(
             # On PostgreSQL a revision may have committed after the statement above took its snapshot.
             if run is not None and run.kind == "judge" and runs.is_blocked(conn, run.id):
                 raise _Raced
+            if run is not None:
+                failpoints.reach("claim.written")
     except _Raced:
         return None
     if lost:
         LEASES_LOST.inc(lost)
         log.warning("%d runs lost their lease and are queued again", lost)
+    if run is not None:
+        failpoints.reach("claim.committed")
     return run
 
 
@@ -132,6 +139,7 @@ def heartbeat(store: Store, clock: Clock, run: Run, lease_seconds: float = 60.0)
     """Keep a run for `lease_seconds` from now. LeaseLost if it went to another: stop working on it."""
     with store.write() as conn:
         runs.extend(conn, run, clock.now_us() + round(lease_seconds * 1e6))
+    failpoints.reach("heartbeat.committed")
 
 
 def finish(conn: Connection, run: Run, now_us: int) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from checks import decision
 from checks.plan import Plan
-from monitor import jobs, labels
+from monitor import failpoints, jobs, labels
 from monitor.clock import Clock
 from monitor.delivery.channels.base import Channel
 from monitor.errors import DependencyUnavailable, LeaseLost, SourceError, UsageError
@@ -206,6 +206,7 @@ class Pipeline:
         self._read_labels(report)
         with self._store.write() as conn:
             jobs.finish(conn, run, self._clock.now_us())
+        failpoints.reach("read.finished")
         return report
 
     def _read_labels(self, report: ReadReport) -> None:
@@ -316,6 +317,7 @@ class Pipeline:
             due = [(start, grid.window_end(start)) for start in grid.starts(from_us, closed_us)]
             due = [span for span in due if span[1] <= closed_us]
             jobs.materialise(conn, self.watched.id, due, self._clock.now_us(), read=False)
+        failpoints.reach("materialise.committed")
 
     def _work(self, progress: Progress) -> tuple[int, int]:
         """Measure and judge until nothing is left; returns (windows judged, episodes opened)."""

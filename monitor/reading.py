@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from checks.plan import Plan
-from monitor import jobs, sampling
+from monitor import failpoints, jobs, sampling
 from monitor.clock import Clock
 from monitor.conform import Conformed, conform
 from monitor.router import Routed, RoutedWindow, Seen, route, strata
@@ -157,6 +157,8 @@ class Reader:
             if page.file is not None:
                 manifest.record(conn, self._watched.id, _file(page.file, now_us))
             newest = parts.newest_id(conn, self._watched.id)
+            failpoints.reach("read.written")
+        failpoints.reach("read.committed")
         # Counted only now: a transaction that was rolled back has read nothing.
         if routed is not None:
             self._newest_part = newest

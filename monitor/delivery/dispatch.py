@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from monitor import failpoints
 from monitor.alerts.message import iso
 from monitor.alerts.notify import subject_of, type_of
 from monitor.clock import Clock
@@ -70,11 +71,15 @@ def deliver_due(store: Store, clock: Clock, channels: Mapping[str, Channel], lim
             break
         with store.write() as conn:
             message = outbox.claim(conn, sorted(open_channels), clock.now_us(), LEASE_US)
+            if message is not None:
+                failpoints.reach("deliver.written")
         if message is None:
             break
+        failpoints.reach("deliver.claimed")
         counts = _deliver(store, clock, channels[message.channel], message)
         if counts.retried:
             open_channels.discard(message.channel)
+        failpoints.reach("deliver.committed")
         total += counts
     return total
 
@@ -123,6 +128,7 @@ def _deliver(store: Store, clock: Clock, channel: Channel, message: outbox.Messa
     except DeliveryError as error:
         failure, status = error, error.status
     duration_ms = (time.monotonic() - started) * 1000
+    failpoints.reach("deliver.sent")
     now_us = clock.now_us()
     with store.write() as conn:
         # The attempt did happen, so it is kept even where the lease was lost and nothing else is.
@@ -145,6 +151,7 @@ def _settle(
     if failure is None:
         outbox.mark_sent(conn, message, status, now_us)
         channel.settled(conn, message, True, now_us)
+        failpoints.reach("deliver.settled")
         return Counts(sent=1)
     if failure.permanent or message.attempt >= MAX_ATTEMPTS:
         outbox.mark_dead(conn, message, status, str(failure))
