@@ -30,53 +30,111 @@ def binaries() -> Path | None:
     return None if on_path is None else Path(on_path).parent
 
 
-@contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """Run a server until the block ends; gives the URL of its database `postgres`.
+class Server:
+    """A server with a folder of its own: `make`, `start`, `stop` and `start` again on the same port, `remove`.
 
-    PostgreSQL refuses to run as root: a root test run starts it as the user postgres.
+    PostgreSQL refuses to run as root: a root test run starts it as the user postgres. `lasting`: what was committed
+    is there after `stop`; without it the last moments may be lost, as a test that never stops it does not mind.
     """
-    base = Path(tempfile.mkdtemp(prefix="driftglass-pg-"))  # only its owner may enter pytest's folders
-    identity: dict[str, Any] = {}
-    if os.geteuid() == 0:
-        user = pwd.getpwnam("postgres")
-        os.chown(base, user.pw_uid, user.pw_gid)
-        identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    process: subprocess.Popen[bytes] | None = None
-    try:
-        data = base / "data"
+
+    def __init__(self, folder: Path, *, lasting: bool = False) -> None:
+        self._folder = folder
+        self._base = Path(
+            tempfile.mkdtemp(prefix="driftglass-pg-")
+        )  # only its owner may enter pytest's folders
+        self._identity: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            user = pwd.getpwnam("postgres")
+            os.chown(self._base, user.pw_uid, user.pw_gid)
+            self._identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        self._commit = "on" if lasting else "off"
+        self._port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Of the database `postgres`."""
+        return f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
+
+    def make(self) -> None:
+        """Make its files."""
         subprocess.run(
             [
-                *(str(folder / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust"),
+                *(
+                    str(self._folder / "initdb"),
+                    "-D",
+                    str(self._base / "data"),
+                    "-U",
+                    "postgres",
+                    "-A",
+                    "trust",
+                ),
                 *("-E", "UTF8", "--locale=C.UTF-8", "--no-sync"),
             ],
             check=True,
             capture_output=True,
-            cwd=base,
-            **identity,
+            cwd=self._base,
+            **self._identity,
         )
-        port = _free_port()
-        with (base / "log").open("wb") as log:
-            process = subprocess.Popen(
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        with (self._base / "log").open("ab") as log:
+            self._process = subprocess.Popen(
                 [
-                    *(str(folder / "postgres"), "-D", str(data), "-k", str(base), "-p", str(port)),
-                    # Nothing here outlives the test run: waiting for the disk would only be slow.
-                    *("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off"),
+                    *(str(self._folder / "postgres"), "-D", str(self._base / "data"), "-k", str(self._base)),
+                    *("-p", str(self._port)),
+                    # Nothing here outlives the machine's crash: waiting for the disk would only be slow.
+                    *(
+                        "-c",
+                        "fsync=off",
+                        "-c",
+                        "full_page_writes=off",
+                        "-c",
+                        f"synchronous_commit={self._commit}",
+                    ),
                     *("-c", "listen_addresses=127.0.0.1", "-c", "shared_buffers=32MB"),
                 ],
                 stdout=log,
                 stderr=log,
-                cwd=base,
+                cwd=self._base,
                 preexec_fn=_die_with_parent,
-                **identity,
+                **self._identity,
             )
-        _wait(folder, port, process, base / "log", identity)
-        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        self._wait(self._process)
+
+    def stop(self) -> None:
+        """Stop it as `pg_ctl stop -m immediate` does: no connection ends well, and the next start recovers."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(timeout=30)
+        self._process = None
+
+    def remove(self) -> None:
+        """Leave nothing behind."""
+        self.stop()
+        shutil.rmtree(self._base, ignore_errors=True)
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + 60
+        ready = [str(self._folder / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self._port)]
+        while subprocess.run(ready, check=False, cwd="/", **self._identity).returncode != 0:
+            if process.poll() is not None or time.monotonic() > deadline:
+                log = (self._base / "log").read_text(errors="replace")
+                raise RuntimeError("the test server did not start:\n" + log)
+            time.sleep(0.05)
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[str]:
+    """Run a server until the block ends; gives the URL of its database `postgres`."""
+    running = Server(folder)
+    try:
+        running.make()
+        running.start()
+        yield running.url
     finally:
-        if process is not None and process.poll() is None:
-            process.send_signal(signal.SIGQUIT)  # "immediate": there is nothing to save
-            process.wait(timeout=30)
-        shutil.rmtree(base, ignore_errors=True)
+        running.remove()
 
 
 def _die_with_parent() -> None:
@@ -89,14 +147,3 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _wait(
-    folder: Path, port: int, process: subprocess.Popen[bytes], log: Path, identity: dict[str, Any]
-) -> None:
-    deadline = time.monotonic() + 60
-    ready = [str(folder / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
-    while subprocess.run(ready, check=False, cwd="/", **identity).returncode != 0:
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError("the test server did not start:\n" + log.read_text(errors="replace"))
-        time.sleep(0.05)
