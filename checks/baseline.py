@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from checks import floors
-from checks.budget import Budget, Lanes, find_threshold, lanes_of, provisional_threshold
+from checks.budget import Budget, Lanes, find_threshold, highest_days, lanes_of, provisional_threshold
 from checks.expected import (
     Kinds,
     Level,
@@ -25,6 +25,7 @@ from checks.expected import (
     tally,
 )
 from checks.frozen import Baseline, Facts
+from checks.naming import Highest
 from checks.novelty import as_if_new
 from checks.sampling_null import Raw, Spread, add_distributions, estimate_spread, raw_scores
 from checks.scores import LANES, NOTABLE, NOTABLE_Z, OK, Scores, finish, joined, tempering
@@ -132,6 +133,7 @@ def _fit(obs: Observations, calendar: Calendar, budget: Budget, seed: int, say: 
         spread=learned.spread,
         null=learned.null,
         temper=np.ones((len(obs.series), LANES)),
+        highest=Highest.unknown(),
     )
     scores: Scores | None = None
     if learned.centre is None:
@@ -147,6 +149,7 @@ def _fit(obs: Observations, calendar: Calendar, budget: Budget, seed: int, say: 
         threshold = find_threshold(
             lanes, block, calendar.every_us, budget, seed, partial(say, "baseline: threshold")
         )
+        baseline = replace(baseline, highest=highest_days(lanes, block, calendar.every_us, seed))
     facts = replace(baseline.facts, extrapolated=threshold.extrapolated)
     return Fitted(replace(baseline, facts=facts, threshold=threshold.nats), scores)
 

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from checks.naming import Highest
 from checks.scores import LANES, MAX_STEP
-from checks.seasons import Blocks
+from checks.seasons import DAY_US, Blocks
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -39,6 +40,8 @@ _PRIOR_PEAKS = 1.0
 _PRIOR_SCALE = 1.0
 
 STREAMS = 200
+# As many blocks each as the reference has. More streams only shuffle the same blocks again.
+NAMING_STREAMS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +118,11 @@ def evidence(
     family: Ints,
     floors: Floats,
     windows: Ints,
+    column: Ints,
     out: Floats,
 ) -> None:  # pragma: no cover - compiled
-    """Run every lane over the windows in the order given, and put into out[family, t] the largest evidence of
-    a lane whose effect since it left zero is above its floor. The same rules as `decision.step`."""
+    """Run every lane over the windows in the order given, and put into out[family, column[t]] the largest evidence
+    of a lane whose effect since it left zero is above its floor. The same rules as `decision.step`."""
     for lane in range(len(steps)):
         s, f = series[lane], family[lane]
         size, ratio, events = floors[s, 0], floors[s, 1], floors[s, 2]
@@ -132,11 +136,11 @@ def evidence(
             a += seen[s, w]
             b += normal[s, w]
             u += unit[s, w]
-            if total > out[f, t]:
+            if total > out[f, column[t]]:
                 rise = a - b >= size * u and a >= ratio * b and a >= events
                 fall = b - a >= size * u
                 if u > 0.0 and (fall if down[lane] else rise):
-                    out[f, t] = total
+                    out[f, column[t]] = total
 
 
 def peaks(levels: Floats, least: float) -> Floats:
@@ -205,6 +209,12 @@ def find_threshold(
 def _run(lanes: Lanes, windows: Ints) -> Floats:
     """Heights of the peaks of every family in one stream."""
     out = np.zeros((lanes.families, len(windows)))
+    _gather(lanes, lanes.family, windows, np.arange(len(windows)), out)
+    return peaks(out, _LOWEST_PEAK)
+
+
+def _gather(lanes: Lanes, group: Ints, windows: Ints, column: Ints, out: Floats) -> None:
+    """`evidence` by any grouping of the lanes."""
     evidence(
         lanes.steps,
         lanes.seen,
@@ -212,12 +222,27 @@ def _run(lanes: Lanes, windows: Ints) -> Floats:
         lanes.unit,
         lanes.series,
         lanes.down,
-        lanes.family,
+        group,
         lanes.floors,
         windows.astype(np.intp),
+        column.astype(np.intp),
         out,
     )
-    return peaks(out, _LOWEST_PEAK)
+
+
+def highest_days(lanes: Lanes, blocks: Blocks, every_us: int, seed: int) -> Highest:
+    """What the evidence of each series reaches in a day of such streams, for the names of a finding."""
+    order = np.argsort(blocks.of, kind="stable")
+    members = np.split(order, np.cumsum(np.bincount(blocks.of))[:-1])
+    generator = np.random.default_rng([seed, 1])
+    found = []
+    for _ in range(NAMING_STREAMS):
+        windows = np.concatenate([members[k] for k in generator.integers(0, blocks.count, size=blocks.count)])
+        day = np.arange(len(windows)) // max(1, DAY_US // every_us)
+        out = np.zeros((len(lanes.floors), int(day[-1]) + 1))
+        _gather(lanes, lanes.series, windows, day, out)
+        found.append(out)
+    return Highest.of(np.concatenate(found, axis=1))
 
 
 def _height(descending: Floats, count: float) -> float:

@@ -17,7 +17,7 @@ from typing import get_args
 import numpy as np
 import numpy.typing as npt
 
-from checks import tails
+from checks import naming, tails
 from checks.baseline import Baseline, Budget, Calendar, Progress, fit, score, with_records
 from checks.breaks import Break
 from checks.scores import BREACH, ERROR, INSUFFICIENT, LANES, LEARNING, Scores
@@ -170,7 +170,8 @@ class Finding:
     clean      the window looks normal: nothing fired since the last reset, or what did shows nothing now.
                Neither firing nor clean: no data, or too little to tell
     since_us   when the evidence left zero (the window itself for a hard break), None if nothing fired
-    named      heaviest first; what fired since the last reset and still has evidence
+    named      heaviest first: what fired since the last reset and still has evidence; after it, while firing, what
+               carries the change too (see `naming`)
     """
 
     family: Family
@@ -200,7 +201,8 @@ def step(
         raise ValueError("judge one window at a time: scores and observations must have one row")
     at = int(obs.start_us[0])
     moved = _advance(baseline, state, scores, at)
-    firing = _firing(baseline, moved)
+    large = _large(baseline, moved)
+    firing = large & (moved.cusum >= baseline.threshold)
     moved = _mark(baseline, moved, firing, scores)
     usable = ~np.isin(scores.status[0], (INSUFFICIENT, LEARNING, ERROR))
     quiet, loud = _calm(baseline, moved, scores, usable)
@@ -214,7 +216,9 @@ def step(
         broken = tuple(one for one in hard if one.family == family)
         if mine.any() or broken:
             findings.append(
-                _finding(baseline, moved, scores, family, mine, firing, usable, quiet, loud, broken, at)
+                _finding(
+                    baseline, moved, scores, family, mine, large, firing, usable, quiet, loud, broken, at
+                )
             )
     return moved, Judgement(status, moved.cusum.max(axis=1, initial=0.0), baseline.threshold, tuple(findings))
 
@@ -251,14 +255,13 @@ def _advance(baseline: Baseline, state: State, scores: Scores, at: int) -> State
     )
 
 
-def _firing(baseline: Baseline, state: State) -> npt.NDArray[np.bool_]:
-    """bool[S, 4]: lanes above the threshold whose effect since zero is above the floor."""
+def _large(baseline: Baseline, state: State) -> npt.NDArray[np.bool_]:
+    """bool[S, 4]: lanes whose effect since zero is above the floor."""
     size, ratio, events = (baseline.floors[:, i, None] for i in range(3))
     change = state.seen - state.normal
     rise = (change >= size * state.unit) & (state.seen >= ratio * state.normal) & (state.seen >= events)
     fall = -change >= size * state.unit
-    large = np.where(np.arange(LANES) % 2 == 1, fall, rise) & (state.unit > 0)
-    return np.asarray((state.cusum >= baseline.threshold) & large)
+    return np.asarray(np.where(np.arange(LANES) % 2 == 1, fall, rise) & (state.unit > 0))
 
 
 def _mark(baseline: Baseline, state: State, firing: npt.NDArray[np.bool_], scores: Scores) -> State:
@@ -307,6 +310,7 @@ def _finding(
     scores: Scores,
     family: Family,
     mine: npt.NDArray[np.bool_],
+    large: npt.NDArray[np.bool_],
     firing: npt.NDArray[np.bool_],
     usable: npt.NDArray[np.bool_],
     quiet: npt.NDArray[np.bool_],
@@ -315,7 +319,8 @@ def _finding(
     at: int,
 ) -> Finding:
     fired = np.flatnonzero(mine & (state.fired != 0))
-    named = _named(state, scores, fired, baseline)
+    lane = _leading_lane(state, state.fired)
+    named = _whole_first(_named(state, scores, fired, lane, baseline), baseline)
     if not len(fired):
         clean = not broken and bool((usable & mine).any() or not mine.any())
         return Finding(family, bool(broken), clean, at if broken else None, broken, named)
@@ -324,16 +329,23 @@ def _finding(
     clean = not broken and leader is not None and bool(quiet[leader]) and not loud[judged].any()
     above = bool(firing[judged].any())  # held evidence says nothing of a window without data
     since = min((one.since_us for one in named), default=at)
+    if above and not clean:
+        held = np.where(large, state.cusum, 0.0)
+        also = naming.carriers(baseline.highest, held.max(axis=1), mine & usable & (state.fired == 0))
+        named += _named(state, scores, also, held.argmax(axis=1), baseline)
     return Finding(family, bool(broken) or (above and not clean), clean, since, broken, named)
 
 
 def _named(
-    state: State, scores: Scores, fired: npt.NDArray[np.intp], baseline: Baseline
+    state: State,
+    scores: Scores,
+    series: npt.NDArray[np.intp],
+    lane: npt.NDArray[np.intp],
+    baseline: Baseline,
 ) -> tuple[Named, ...]:
-    """The series that fired, heaviest first; those whose evidence is gone are not named any more."""
-    lane = _leading_lane(state, state.fired)
+    """Some series by one of their lanes int[S], heaviest first; those whose evidence is gone are not named."""
     out = []
-    for s in fired:
+    for s in series:
         i = lane[s]
         unit, windows = state.unit[s, i], state.windows[s, i]
         if unit <= 0:
@@ -352,10 +364,10 @@ def _named(
                 since_us=int(state.since_us[s, i]),
             )
         )
-    return _whole_first(sorted(out, key=lambda one: (-one.weight, one.series)), baseline)
+    return tuple(sorted(out, key=lambda one: (-one.weight, one.series)))
 
 
-def _whole_first(named: list[Named], baseline: Baseline) -> tuple[Named, ...]:
+def _whole_first(named: tuple[Named, ...], baseline: Baseline) -> tuple[Named, ...]:
     """Where all traffic moved about as much as the leading segment, it leads: the segment is a part of it. One that
     moved twice as far carries the change and leads itself."""
     if named:
@@ -364,7 +376,7 @@ def _whole_first(named: list[Named], baseline: Baseline) -> tuple[Named, ...]:
         for place, one in enumerate(named):
             if baseline.series[one.series] == whole and abs(named[0].effect) < 2 * abs(one.effect):
                 return (one, *named[:place], *named[place + 1 :])
-    return tuple(named)
+    return named
 
 
 def _no_records(baseline: Baseline, scores: Scores, obs: Observations) -> list[Break]:

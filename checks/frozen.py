@@ -16,6 +16,7 @@ import numpy.typing as npt
 from checks import floors
 from checks.budget import Budget
 from checks.expected import Folded, Kinds, Sums, fold
+from checks.naming import Highest
 from checks.sampling_null import Spread
 from checks.seasons import Calendar
 from checks.series import Series
@@ -23,7 +24,7 @@ from checks.window_null import Null
 
 Floats = npt.NDArray[np.float64]
 
-VERSION = 2
+VERSION = 3
 _MAGIC = b"DGBL"
 
 
@@ -63,6 +64,7 @@ class Baseline:
     spread, null    how windows vary (see `scores`)
     temper          float64[S, 4], how much the steps of each lane count (see `scores.tempering`)
     threshold       evidence in nats at which a series fires
+    highest         what the evidence of each series reaches without a change (see `naming`)
     """
 
     series: tuple[Series, ...]
@@ -77,6 +79,7 @@ class Baseline:
     spread: Spread
     null: Null
     temper: Floats
+    highest: Highest
 
     @property
     def provisional(self) -> bool:
@@ -127,6 +130,7 @@ class Baseline:
             "seed": self.seed,
             "facts": self.facts.to_dict(),
             "threshold": self.threshold,
+            "days": self.highest.days,
             "distributions": sorted(self.class_counts),
             "arrays": [[array.dtype.str, list(array.shape)] for array in arrays],
         }
@@ -141,6 +145,8 @@ class Baseline:
         plain += [null.mean, null.up, null.down, null.edges, null.count, null.typical_n]
         plain += [null.freedom, null.stretch, self.temper]
         parts += [np.ascontiguousarray(array, dtype="<f8") for array in plain]
+        highest = self.highest
+        parts += [highest.series.astype("<i4"), highest.day.astype("<i4"), highest.nats.astype("<f8")]
         parts += [np.ascontiguousarray(self.class_counts[s], dtype="<i8") for s in sorted(self.class_counts)]
         return parts
 
@@ -171,8 +177,9 @@ class Baseline:
             threshold=head["threshold"],
             season=arrays[0],
             sums=Sums(*arrays[1:5]),
-            class_counts=dict(zip(head["distributions"], arrays[16:], strict=True)),
+            class_counts=dict(zip(head["distributions"], arrays[19:], strict=True)),
             spread=Spread(*arrays[5:7]),
             null=Null(*arrays[7:15]),
             temper=arrays[15],
+            highest=Highest(head["days"], *arrays[16:19]),
         )

@@ -270,7 +270,7 @@ def test_the_bootstrap_runs_the_same_rules(baseline: Baseline) -> None:
     out = np.zeros((1, 72))
     evidence(
         lanes.steps, lanes.seen, lanes.normal, lanes.unit, lanes.series, lanes.down, lanes.family, lanes.floors,
-        np.arange(72), out,
+        np.arange(72), np.arange(72), out,
     )  # fmt: skip
     _, judged = run(baseline, obs)
     first = next(w for w, one in enumerate(judged) if any(finding.firing for finding in one.findings))
