@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpx
 
 from monitor.delivery.addresses import Allowed, Checked, Resolver, resolve, system_resolver
+from monitor.delivery.deadline import Deadline
 from monitor.errors import DeliveryError, UsageError
 
 CONNECT_SECONDS = 5.0
@@ -19,6 +21,13 @@ TOTAL_SECONDS = 20.0
 MAX_RESPONSE_BYTES = 64 * 1024
 # Of the statuses that blame the sender only these pass by themselves.
 _TEMPORARY = frozenset({408, 425, 429})
+
+# Told what happens on the way, a line each, for `driftglass notify test`; never a secret.
+Notice = Callable[[str], None]
+
+
+def unnoticed(line: str) -> None:
+    """What a notification that nobody watches tells."""
 
 
 class Poster:
@@ -39,14 +48,20 @@ class Poster:
         wall: Callable[[], float] = time.time,
         verify: bool | ssl.SSLContext = True,
         total_seconds: float = TOTAL_SECONDS,
+        notice: Notice = unnoticed,
     ) -> None:
-        self.url = httpx.URL(url)
+        try:
+            self.url = httpx.URL(url)
+        except httpx.InvalidURL as error:
+            # Its message repeats parts of the text, which may be a secret.
+            raise UsageError("this is not an http or https address (the value is not shown)") from error
         if self.url.scheme not in ("http", "https") or not self.url.host:
             raise UsageError(f"{self.shown} is not an http or https address")
         self._allowed = allowed
         self._resolver = resolver
         self._wall = wall
         self._total_seconds = total_seconds
+        self._notice = notice
         self._client = httpx.Client(
             trust_env=False,
             follow_redirects=False,
@@ -65,6 +80,7 @@ class Poster:
         """The status, 2xx. Anything else is a DeliveryError that says whether trying again may help."""
         port = self.url.port or (443 if self.url.scheme == "https" else 80)
         checked = resolve(self.url.host, port, self._allowed, self._resolver)
+        self._notice(f"{self.url.host} is at {', '.join(checked.addresses)}")
         if self.url.scheme == "http" and not checked.allowed:
             raise DeliveryError(
                 f"{self.shown} is not encrypted: use https, or add the host to the allowed addresses",
@@ -76,26 +92,41 @@ class Poster:
         self._client.close()
 
     def _first_reachable(self, checked: Checked, body: bytes, headers: Mapping[str, str]) -> int:
-        deadline = time.monotonic() + self._total_seconds
-        for address in checked.addresses[:-1]:
+        with Deadline(self._total_seconds) as deadline:
+            for address in checked.addresses[:-1]:
+                try:
+                    return self._send(address, body, headers, deadline)
+                except httpx.ConnectError:
+                    if deadline.passed:
+                        break
+                    continue  # nothing was sent yet, so the next address of the same host may be asked
+                except httpx.HTTPError as error:
+                    raise self._failure(error, deadline) from error
             try:
-                return self._send(address, body, headers, deadline)
-            except httpx.ConnectError:
-                continue  # nothing was sent yet, so the next address of the same host may be asked
+                return self._send(checked.addresses[-1], body, headers, deadline)
             except httpx.HTTPError as error:
-                raise DeliveryError(f"{self.shown}: {_reason(error)}") from error
-        try:
-            return self._send(checked.addresses[-1], body, headers, deadline)
-        except httpx.HTTPError as error:
-            raise DeliveryError(f"{self.shown}: {_reason(error)}") from error
+                raise self._failure(error, deadline) from error
 
-    def _send(self, address: str, body: bytes, headers: Mapping[str, str], deadline: float) -> int:
+    def _failure(self, error: httpx.HTTPError, deadline: Deadline) -> DeliveryError:
+        if deadline.passed:
+            return DeliveryError(f"{self.shown} took longer than {deadline.seconds:g} s")
+        return DeliveryError(f"{self.shown}: {_reason(error)}")
+
+    def _send(self, address: str, body: bytes, headers: Mapping[str, str], deadline: Deadline) -> int:
+        def trace(event: str, info: Mapping[str, Any]) -> None:
+            if event == "connection.connect_tcp.complete":
+                deadline.watch(info["return_value"].get_extra_info("socket"))
+                self._notice(f"connected to {address}")
+
         request = self._client.build_request(
             "POST",
             self.url.copy_with(host=address),
             content=body,
             headers={**headers, "host": self.url.netloc.decode("ascii"), "user-agent": "driftglass"},
-            extensions={"sni_hostname": self.url.host},
+            timeout=httpx.Timeout(
+                min(READ_SECONDS, deadline.left), connect=min(CONNECT_SECONDS, deadline.left)
+            ),
+            extensions={"sni_hostname": self.url.host, "trace": trace},
         )
         response = self._client.send(request, stream=True)
         try:
@@ -112,7 +143,7 @@ class Poster:
             retry_after_seconds=retry_after(response.headers.get("retry-after"), self._wall()),
         )
 
-    def _drain(self, response: httpx.Response, deadline: float) -> None:
+    def _drain(self, response: httpx.Response, deadline: Deadline) -> None:
         """Read and drop a bounded piece of the answer: a status is all that matters, and a receiver could
         send for ever.
         """
@@ -120,7 +151,7 @@ class Poster:
         try:
             for chunk in response.iter_raw():  # as they come: a chunk size would wait for a full one
                 seen += len(chunk)
-                if seen > MAX_RESPONSE_BYTES or time.monotonic() > deadline:
+                if seen > MAX_RESPONSE_BYTES or deadline.passed:
                     return
         except httpx.HTTPError:
             # The status line came: the receiver has decided, whatever became of the rest of its answer.

@@ -6,7 +6,7 @@
 
 A lease that ran out is claimed again, and the fence refuses what its earlier holder says. Every function runs
 in the caller's transaction. Messages of one subject leave a channel in the order in which they were written:
-the second waits until the first is sent or dead.
+the second waits until the first is sent or dead. A channel that is held (`store.outlets`) keeps its messages.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, exists, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.errors import Conflict, LeaseLost, NotFound
+from monitor.store import outlets
 from monitor.store.tables import attempts, models, outbox
 
 State = Literal["pending", "sending", "sent", "dead"]
 MAX_PAGE = 500
+_AGAIN: dict[str, Any] = {"state": "pending", "attempt": 0, "waits": 0, "lease_until_us": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Message:
     last_error: str | None
     created_us: int
     sent_us: int | None
+    episode_id: int | None = None
+    waits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,16 @@ def enqueue(
     subject: str,
     body: str,
     now_us: int,
+    episode_id: int | None = None,
+    repeats: bool = False,
 ) -> bool:
-    """Write a message unless its key is there already; says whether it was written."""
+    """Write a message unless its key is there already; says whether it was written.
+
+    `repeats`: it says again, and better, what an earlier message of the same type and episode said. If that one is
+    the last of its subject and still waits, it is dropped: nobody wants to read both.
+    """
+    if repeats and episode_id is not None:
+        _drop_superseded(conn, key, channel, subject, type, episode_id)
     insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
     written = conn.execute(
         insert(outbox)
@@ -82,6 +94,7 @@ def enqueue(
             state="pending",
             next_us=now_us,
             created_us=now_us,
+            episode_id=episode_id,
         )
         .on_conflict_do_nothing(index_elements=["key"])
         .returning(outbox.c.id)
@@ -94,21 +107,10 @@ def claim(conn: Connection, channels: Collection[str], now_us: int, lease_us: in
 
     Counts the attempt, so that a message that kills its sender runs out of attempts too.
     """
-    earlier = outbox.alias("earlier")
-    waits = exists().where(
-        earlier.c.channel == outbox.c.channel,
-        earlier.c.subject == outbox.c.subject,
-        earlier.c.id < outbox.c.id,
-        earlier.c.state.in_(["pending", "sending"]),
-    )
-    due = or_(
-        and_(outbox.c.state == "pending", outbox.c.next_us <= now_us),
-        and_(outbox.c.state == "sending", outbox.c.lease_until_us < now_us),
-    )
     # SKIP LOCKED compiles to nothing on SQLite, where the writer's transaction is already alone.
     first = (
         select(outbox.c.id)
-        .where(outbox.c.channel.in_(channels), due, ~waits)
+        .where(outbox.c.channel.in_(channels), *_may_leave(now_us))
         .order_by(outbox.c.next_us, outbox.c.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -129,6 +131,16 @@ def claim(conn: Connection, channels: Collection[str], now_us: int, lease_us: in
     return get(conn, taken)
 
 
+def due(conn: Connection, channels: Collection[str], now_us: int) -> dict[str, int]:
+    """The channels that have something due, with how many subjects it is about: so many may be sent at once."""
+    query = (
+        select(outbox.c.channel, func.count(outbox.c.subject.distinct()))
+        .where(outbox.c.channel.in_(channels), *_may_leave(now_us))
+        .group_by(outbox.c.channel)
+    )
+    return {row[0]: row[1] for row in conn.execute(query)}
+
+
 def mark_sent(conn: Connection, message: Message, status: int | None, now_us: int) -> None:
     """sending → sent. LeaseLost if another sender has taken the message since."""
     _settle(conn, message, {"state": "sent", "sent_us": now_us, "last_status": status, "last_error": None})
@@ -136,8 +148,16 @@ def mark_sent(conn: Connection, message: Message, status: int | None, now_us: in
 
 def mark_retry(conn: Connection, message: Message, status: int | None, error: str, next_us: int) -> None:
     """sending → pending, due again at `next_us`. LeaseLost as above."""
-    _settle(
-        conn, message, {"state": "pending", "next_us": next_us, "last_status": status, "last_error": error}
+    again = {"state": "pending", "next_us": next_us, "waits": outbox.c.waits + 1}
+    _settle(conn, message, {**again, "last_status": status, "last_error": error})
+
+
+def hasten(conn: Connection, channel: str, now_us: int) -> None:
+    """Everything on a channel whose receiver is well again is due now, and its patience starts anew."""
+    conn.execute(
+        outbox.update()
+        .where(outbox.c.channel == channel, outbox.c.state == "pending", outbox.c.attempt > 0)
+        .values(next_us=case((outbox.c.next_us > now_us, now_us), else_=outbox.c.next_us), waits=0)
     )
 
 
@@ -151,12 +171,24 @@ def replay(conn: Connection, message_id: int, now_us: int) -> None:
     moved = conn.execute(
         outbox.update()
         .where(outbox.c.id == message_id, outbox.c.state == "dead")
-        .values(state="pending", attempt=0, next_us=now_us, lease_until_us=None)
+        .values(**_AGAIN, next_us=now_us)
     )
     if moved.rowcount == 0:
         raise Conflict(
             f"message {message_id} is {get(conn, message_id).state}: only a dead one can be replayed"
         )
+
+
+def replay_all(
+    conn: Connection, now_us: int, *, channel: str | None = None, model_id: int | None = None
+) -> int:
+    """Every dead message of a channel or a model, or of all, → pending, in the old order; returns how many."""
+    query = outbox.update().where(outbox.c.state == "dead")
+    if channel is not None:
+        query = query.where(outbox.c.channel == channel)
+    if model_id is not None:
+        query = query.where(outbox.c.model_id == model_id)
+    return conn.execute(query.values(**_AGAIN, next_us=now_us)).rowcount
 
 
 def add_attempt(
@@ -211,6 +243,25 @@ def attempts_of(conn: Connection, message_id: int) -> list[Attempt]:
     return [Attempt(row.at_us, row.status, row.error, row.duration_ms) for row in rows]
 
 
+def channel_counts(conn: Connection, channels: Collection[str]) -> dict[str, dict[str, int]]:
+    """How many messages of each channel are in each state."""
+    query = (
+        select(outbox.c.channel, outbox.c.state, func.count())
+        .where(outbox.c.channel.in_(channels))
+        .group_by(outbox.c.channel, outbox.c.state)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for channel, state, count in conn.execute(query):
+        found.setdefault(channel, {})[state] = count
+    return found
+
+
+def channels_told(conn: Connection, episode_id: int) -> list[str]:
+    """The channels on which there are messages about an episode, in the order of their names."""
+    query = select(outbox.c.channel).where(outbox.c.episode_id == episode_id).distinct()
+    return sorted(conn.execute(query).scalars())
+
+
 def counts(conn: Connection) -> dict[str, int]:
     """How many messages are in each state."""
     rows = conn.execute(select(outbox.c.state, func.count()).group_by(outbox.c.state))
@@ -232,6 +283,38 @@ def last_sent(conn: Connection, channel: str, subjects: Sequence[str]) -> dict[s
     )
     rows = conn.execute(_messages().where(outbox.c.id.in_(newest)))
     return {row.subject: _message(row) for row in rows}
+
+
+def _may_leave(now_us: int) -> tuple[ColumnElement[bool], ...]:
+    """What a message must be so that it may be sent: due, the first of its subject, and on no channel that is held."""
+    earlier = outbox.alias("earlier")
+    waits = exists().where(
+        earlier.c.channel == outbox.c.channel,
+        earlier.c.subject == outbox.c.subject,
+        earlier.c.id < outbox.c.id,
+        earlier.c.state.in_(["pending", "sending"]),
+    )
+    due = or_(
+        and_(outbox.c.state == "pending", outbox.c.next_us <= now_us),
+        and_(outbox.c.state == "sending", outbox.c.lease_until_us < now_us),
+    )
+    return due, ~waits, ~outlets.held(outbox.c.channel, now_us)
+
+
+def _drop_superseded(
+    conn: Connection, key: str, channel: str, subject: str, type: str, episode_id: int
+) -> None:
+    last = conn.execute(
+        select(outbox.c.id, outbox.c.key, outbox.c.type, outbox.c.episode_id)
+        .where(outbox.c.channel == channel, outbox.c.subject == subject, outbox.c.state == "pending")
+        .order_by(outbox.c.id.desc())
+        .limit(1)
+        .with_for_update()
+    ).one_or_none()
+    if last is None or last.key == key or (last.type, last.episode_id) != (type, episode_id):
+        return
+    conn.execute(attempts.delete().where(attempts.c.outbox_id == last.id))
+    conn.execute(outbox.delete().where(outbox.c.id == last.id))
 
 
 def _settle(conn: Connection, message: Message, values: dict[str, Any]) -> None:
@@ -266,4 +349,6 @@ def _message(row: Row[Any]) -> Message:
         last_error=row.last_error,
         created_us=row.created_us,
         sent_us=row.sent_us,
+        episode_id=row.episode_id,
+        waits=row.waits,
     )

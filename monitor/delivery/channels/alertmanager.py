@@ -30,12 +30,21 @@ class AlertmanagerChannel:
     """Posts alerts. The poster's URL is Alertmanager's base address with `/api/v2/alerts` (see `address`).
 
     Times that Alertmanager compares with its own clock come from `wall` (seconds), never from a simulated
-    clock.
+    clock. `resend_us` and `ends_ahead_us`: how often a firing alert is said again, and how far ahead its end is.
     """
 
-    def __init__(self, poster: Posts, *, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        poster: Posts,
+        *,
+        wall: Callable[[], float] = time.time,
+        resend_us: int = RESEND_US,
+        ends_ahead_us: int = ENDS_AHEAD_US,
+    ) -> None:
         self._poster = poster
         self._wall = wall
+        self.resend_us = resend_us
+        self._ends_ahead_us = ends_ahead_us
         self.resent_us = (
             0  # when `dispatch.resend` last posted; memory is enough, a restart only posts earlier
         )
@@ -62,7 +71,7 @@ class AlertmanagerChannel:
     def post(self, alerts: Iterable[Mapping[str, Any]]) -> int:
         """Post alerts; one without `endsAt` is firing. DeliveryError if they were not taken."""
         now_us = self.wall_us()
-        timed = [_timed(alert, now_us) for alert in alerts]
+        timed = [_timed(alert, now_us, self._ends_ahead_us) for alert in alerts]
         return self._poster.post(json.dumps(timed, ensure_ascii=False), {"content-type": "application/json"})
 
     def wall_us(self) -> int:
@@ -99,11 +108,11 @@ def _alert(notification: Notification, severity: Severity) -> dict[str, Any]:
     return alert
 
 
-def _timed(alert: Mapping[str, Any], now_us: int) -> dict[str, Any]:
+def _timed(alert: Mapping[str, Any], now_us: int, ends_ahead_us: int) -> dict[str, Any]:
     """With both times on Alertmanager's clock: RFC 3339 in UTC, so that text compares like time."""
     now = iso(now_us)
     starts = min(str(alert["startsAt"]), now)
     if "endsAt" not in alert:
-        return {**alert, "startsAt": starts, "endsAt": iso(now_us + ENDS_AHEAD_US)}
+        return {**alert, "startsAt": starts, "endsAt": iso(now_us + ends_ahead_us)}
     # It refuses an end before the start, and would go on firing until an end in the future.
     return {**alert, "startsAt": starts, "endsAt": min(max(str(alert["endsAt"]), starts), now)}

@@ -15,6 +15,7 @@ from monitor.store.tables.alerting import (
     evidence,
     feedback,
     outbox,
+    outlets,
 )
 from monitor.store.tables.base import Key, metadata
 from monitor.store.tables.figures import measurements, sequences, series, verdicts
@@ -41,6 +42,7 @@ __all__ = [
     "metadata",
     "models",
     "outbox",
+    "outlets",
     "parts",
     "performance",
     "performance_references",

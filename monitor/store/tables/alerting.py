@@ -108,7 +108,23 @@ outbox = Table(
     Column("last_error", Text),
     Column("created_us", BigInteger, nullable=False),
     Column("sent_us", BigInteger),
+    Column("episode_id", Key),  # of a notification; null for a retraining request
+    Column("waits", Integer, nullable=False, server_default="0"),  # failures since its receiver was last well
     Index("ix_outbox_claim", "state", "next_us"),
+    Index("ix_outbox_order", "channel", "subject", "id"),
+)
+
+# What is known of a channel's receiver, beside its messages; no row while it has never failed.
+outlets = Table(
+    "outlets",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("failures", Integer, nullable=False, server_default="0"),  # in a row
+    Column("failing_since_us", BigInteger),
+    Column("resume_us", BigInteger, nullable=False, server_default="0"),  # nothing is sent before
+    Column("disabled_us", BigInteger),  # nothing is sent until somebody enables it
+    Column("last_error", Text),
+    Column("updated_us", BigInteger, nullable=False),
 )
 
 attempts = Table(

@@ -9,9 +9,9 @@ from monitor.delivery.dispatch import MAX_ATTEMPTS, backoff_seconds
 
 
 @given(key=st.text(min_size=1, max_size=40), attempt=st.integers(1, MAX_ATTEMPTS))
-def test_the_wait_doubles_to_a_ceiling_and_is_repeatable(key: str, attempt: int) -> None:
+def test_the_wait_grows_to_a_ceiling_and_is_repeatable(key: str, attempt: int) -> None:
     wait = backoff_seconds(key, attempt)
-    ceiling = min(2.0**attempt, 60.0) if attempt <= 120 else 900.0
+    ceiling = min(1.6 ** (attempt - 1), 60.0) if attempt <= 120 else 900.0
     assert ceiling / 2 <= wait <= ceiling
     assert wait == backoff_seconds(key, attempt)
 

@@ -171,3 +171,81 @@ def test_many_senders_share_the_work_without_sending_anything_twice(store: Store
     for subject in range(4):
         mine = [key for key in order if int(key[1:]) % 4 == subject]
         assert mine == sorted(mine), "the order within a subject holds"
+
+
+def repeat(store: Store, key: str, episode: int = 1, type: str = "updated") -> None:
+    with store.write() as conn:
+        outbox.enqueue(
+            conn,
+            key=key,
+            model_id=1,
+            channel="hook",
+            type=type,
+            subject="a",
+            body=key,
+            now_us=0,
+            episode_id=episode,
+            repeats=type == "updated",
+        )
+
+
+def waiting(store: Store) -> list[str]:
+    with store.read() as conn:
+        return [message.key for message in reversed(outbox.list_messages(conn, state="pending"))]
+
+
+def test_a_repetition_takes_the_place_of_the_one_that_still_waits(store: Store) -> None:
+    repeat(store, "opened", type="opened")
+    for key in ("u1", "u2", "u3"):
+        repeat(store, key)
+    assert waiting(store) == ["opened", "u3"]
+    repeat(store, "resolved", type="resolved")
+    repeat(store, "again", episode=2)
+    assert waiting(store) == ["opened", "u3", "resolved", "again"], "the words of another episode stay"
+
+
+def test_a_repetition_leaves_what_is_on_its_way(store: Store) -> None:
+    repeat(store, "u1")
+    first = taken(store, 0)
+    repeat(store, "u2")
+    with store.write() as conn:
+        outbox.mark_sent(conn, first, 200, 1)
+    assert taken(store, 0).key == "u2"
+
+
+def test_one_that_failed_before_is_superseded_with_its_log(store: Store) -> None:
+    repeat(store, "u1")
+    first = taken(store, 0)
+    with store.write() as conn:
+        outbox.add_attempt(conn, first, 1, 503, "busy", 1.0)
+        outbox.mark_retry(conn, first, 503, "busy", next_us=500)
+    repeat(store, "u2")
+    assert waiting(store) == ["u2"]
+    with store.read() as conn:
+        assert outbox.attempts_of(conn, first.id) == []
+
+
+def test_all_dead_ones_of_a_channel_are_replayed_in_the_old_order(store: Store) -> None:
+    for key, channel in [("k1", "hook"), ("k2", "hook"), ("k3", "pager")]:
+        put(store, key, channel=channel)
+        with store.write() as conn:
+            message = outbox.claim(conn, [channel], 0, LEASE)
+            assert message is not None
+            outbox.mark_dead(conn, message, 400, "no")
+    with store.write() as conn:
+        assert outbox.replay_all(conn, 9, channel="hook") == 2
+        assert outbox.replay_all(conn, 9, model_id=77) == 0
+    first = taken(store, 9, "hook", "pager")
+    assert (first.key, first.attempt, first.body) == ("k1", 1, "body of k1")
+    with store.read() as conn:
+        assert outbox.channel_counts(conn, ["hook", "pager"]) == {
+            "hook": {"pending": 1, "sending": 1},
+            "pager": {"dead": 1},
+        }
+
+
+def test_the_channels_that_were_told_of_an_episode_are_known(store: Store) -> None:
+    repeat(store, "u1", episode=7)
+    with store.read() as conn:
+        assert outbox.channels_told(conn, 7) == ["hook"]
+        assert outbox.channels_told(conn, 8) == []

@@ -196,6 +196,33 @@ def test_a_dripping_answer_ends_at_the_deadline() -> None:
     assert time.monotonic() - started < 5
 
 
+def test_headers_that_drip_end_at_the_deadline() -> None:
+    def dripping(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        for number in range(200):
+            connection.sendall(f"x-{number}: 1\r\n".encode())
+            time.sleep(0.05)
+
+    started = time.monotonic()
+    failure = failed(dripping, total_seconds=0.3)
+    assert time.monotonic() - started < 5
+    assert not failure.permanent
+    assert "took longer than 0.3 s" in str(failure)
+
+
+def test_an_address_that_cannot_be_read_is_not_repeated() -> None:
+    with pytest.raises(UsageError) as refused:
+        Poster("https://hooks.example.com:T0KEN/services", Allowed())
+    assert "T0KEN" not in str(refused.value)
+
+
+def test_who_watches_is_told_the_address() -> None:
+    told: list[str] = []
+    with server(answer("204 No Content")) as (port, _):
+        post(f"http://h:{port}/s3cret", resolver=lambda host, p: ["127.0.0.1"], notice=told.append)
+    assert told == ["h is at 127.0.0.1", "connected to 127.0.0.1"]
+
+
 def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
