@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from monitor import __version__
+from monitor.doors import keys
 from monitor.errors import ContractError, DependencyUnavailable, DriftglassError, UsageError
 
 EXIT_ALERTS, EXIT_USAGE, EXIT_UNAVAILABLE = 1, 2, 3
@@ -36,6 +37,7 @@ export = typer.Typer(
 )
 app.add_typer(db, name="db")
 app.add_typer(export, name="export")
+app.add_typer(keys.app, name="keys")
 
 Database = Annotated[
     str | None,

@@ -14,6 +14,7 @@ from pathlib import Path
 from monitor.app import App
 from monitor.errors import DependencyUnavailable, UsageError
 from monitor.settings import load_settings
+from monitor.store import keys
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +24,8 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 def serve(contracts: Sequence[Path], database: str | None, host: str | None, port: int | None) -> None:
     """Run until interrupted (SIGINT or SIGTERM).
 
-    Raises UsageError for an address that others could reach: there are no keys yet. DependencyUnavailable if the
-    port cannot be had.
+    Raises UsageError for an address that others could reach as long as there are no keys. DependencyUnavailable if
+    the port cannot be had.
     """
     import uvicorn
 
@@ -37,14 +38,10 @@ def serve(contracts: Sequence[Path], database: str | None, host: str | None, por
     settings = load_settings()
     given = {"database_url": database, "host": host, "port": port}
     settings = settings.model_copy(update={name: value for name, value in given.items() if value is not None})
-    if settings.host not in LOOPBACK:
-        raise UsageError(
-            f"{settings.host} can be reached by others, and the API asks nobody who they are: bind 127.0.0.1 and put a "
-            "proxy that does in front of it"
-        )
     configure_logging(settings.log_level, json=settings.log_format == "json")
     checked = [load(path) for path in contracts]
     app = App.open(settings)
+    _refuse_open_to_others(app, settings.host)
     for loaded in checked:
         app.register(loaded, author="serve")
     worker = Worker(settings)
@@ -55,7 +52,7 @@ def serve(contracts: Sequence[Path], database: str | None, host: str | None, por
         }
     )
     server = uvicorn.Config(
-        create_app(app.store, app.clock, ticking=scheduler.stuck),
+        create_app(app.store, app.clock, ticking=scheduler.stuck, open_metrics=settings.open_metrics),
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -77,3 +74,18 @@ def serve(contracts: Sequence[Path], database: str | None, host: str | None, por
         worker.stop()
         scheduler.stop()
         app.store.close()
+
+
+def _refuse_open_to_others(app: App, host: str) -> None:
+    """UsageError for an address that others could reach, as long as nobody could be asked for a key."""
+    if host in LOOPBACK:
+        return
+    with app.store.read() as conn:
+        known = keys.any_exist(conn)
+    if known:
+        return
+    app.store.close()
+    raise UsageError(
+        f"{host} can be reached by others, and there are no keys to ask them for: run "
+        "`driftglass keys create NAME --scope admin` first, or bind 127.0.0.1"
+    )

@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     """The address that `serve` binds."""
     port: int = Field(default=8327, ge=1, le=65535)
     """The port that `serve` binds."""
+    open_metrics: bool = False
+    """Whether /metrics needs no key; without it, and once there are keys, a scrape needs one that may `read`."""
     public_url: str | None = None
     """How readers reach this service; links in notifications start with it. Default: http://host:port."""
     tick_seconds: float = Field(default=5.0, ge=0.1, le=3600)

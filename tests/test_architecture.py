@@ -86,6 +86,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         "explained",
         "unlike",
         "commands",
+        "doors",
         "performance_table",
         "cli",
     ),

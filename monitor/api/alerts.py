@@ -7,6 +7,7 @@ from typing import Literal
 from fastapi import APIRouter
 
 from monitor.api import schemas
+from monitor.api.auth import Reader
 from monitor.api.context import Served, model_of, paged
 from monitor.api.inputs import PAGE, Cursor, From, Limit, ModelName, Number, To, Word, keyed
 from monitor.reports.episodes import everything
@@ -18,6 +19,7 @@ router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 @router.get("", operation_id="list_alerts")
 def list_alerts(
     served: Served,
+    caller: Reader,
     model: ModelName = None,
     family: Word = None,
     severity: Literal["ticket", "page"] | None = None,
@@ -32,7 +34,8 @@ def list_alerts(
     with served.store.read() as conn:
         page = listing.episodes(
             conn,
-            model_id=None if model is None else model_of(conn, model)["id"],
+            model_id=None if model is None else model_of(conn, model, caller)["id"],
+            only=caller.models,
             family=family,
             severity=severity,
             resolved=None if state is None else state == "resolved",
@@ -46,7 +49,9 @@ def list_alerts(
 
 
 @router.get("/{alert}", operation_id="get_alert")
-def get_alert(alert: Number, served: Served) -> schemas.AlertDetail:
+def get_alert(alert: Number, served: Served, caller: Reader) -> schemas.AlertDetail:
     """One episode: the series that carry it, examples, its history, who was told, and what was triggered."""
     with served.store.read() as conn:
-        return schemas.AlertDetail.model_validate(everything(conn, alert))
+        found = everything(conn, alert)
+    caller.require(found["model"])
+    return schemas.AlertDetail.model_validate(found)

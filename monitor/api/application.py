@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 import monitor
-from monitor.api import alerts, models, openapi, pages, probes, problems, triggers, windows
+from monitor.api import alerts, auth, login, models, openapi, pages, probes, problems, triggers, windows
 from monitor.api.context import Context, Ticking
 from monitor.api.edge import Edge
 from monitor.api.metrics import State
@@ -22,16 +22,19 @@ BODY_BYTES = 256 * 1024
 DESCRIPTION = "Models, windows, measurements, alerts and triggers. Times are RFC 3339 in UTC."
 
 
-def create_app(store: Store, clock: Clock, *, ticking: Ticking | None = None) -> FastAPI:
+def create_app(
+    store: Store, clock: Clock, *, ticking: Ticking | None = None, open_metrics: bool = False
+) -> FastAPI:
     """The application over one store.
 
     `ticking` names what does not tick as it should, a line each (None: this process ticks nothing).
+    `open_metrics`: /metrics needs no key.
     Handlers are synchronous and run in as many threads as the store has connections, so that none waits.
     """
     state = CollectorRegistry(auto_describe=False)
     state.register(State(store, clock))
     app = assemble()
-    app.state.context = Context(store, clock, ticking, state)
+    app.state.context = Context(store, clock, ticking, state, open_metrics)
     return app
 
 
@@ -48,7 +51,8 @@ def assemble() -> FastAPI:
         redirect_slashes=False,
     )
     problems.install(app)
-    for room in (models, windows, alerts, triggers, probes, pages):
+    auth.install(app)
+    for room in (models, windows, alerts, triggers, probes, pages, login):
         app.include_router(room.router)
     # FastAPI asks the instance for its document; this is how it is told to use another.
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
@@ -17,6 +17,9 @@ from monitor.errors import NotFound
 from monitor.store import listing
 from monitor.store.engine import Store
 
+if TYPE_CHECKING:
+    from monitor.api.auth import Principal
+
 # What does not tick as it should, a line each; none when all is well. Runs on the event loop: be quick.
 Ticking = Callable[[], Sequence[str]]
 
@@ -27,6 +30,7 @@ class Context:
     clock: Clock
     ticking: Ticking | None
     state: CollectorRegistry
+    open_metrics: bool = False
 
 
 def _context(request: Request) -> Context:
@@ -36,8 +40,10 @@ def _context(request: Request) -> Context:
 Served = Annotated[Context, Depends(_context)]
 
 
-def model_of(conn: Connection, name: str) -> RowMapping:
-    """The model of that name. NotFound if there is none."""
+def model_of(conn: Connection, name: str, caller: Principal | None = None) -> RowMapping:
+    """The model of that name. NotFound if there is none, or none for this caller."""
+    if caller is not None:
+        caller.require(name)
     found = listing.models(conn, name)
     if not found:
         raise NotFound("there is no such model")

@@ -5,19 +5,20 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from monitor.api import schemas
+from monitor.api.auth import Reader, needs
 from monitor.api.context import Served, model_of
 from monitor.api.inputs import Name, Version
 from monitor.errors import NotFound
 from monitor.store import alerts, contracts, listing
 
-router = APIRouter(prefix="/v1/models", tags=["models"])
+router = APIRouter(prefix="/v1/models", tags=["models"], dependencies=[needs("read")])
 
 
 @router.get("", operation_id="list_models")
-def list_models(served: Served) -> list[schemas.Model]:
-    """Every watched model, by name."""
+def list_models(served: Served, caller: Reader) -> list[schemas.Model]:
+    """Every watched model that the key may see, by name."""
     with served.store.read() as conn:
-        return [schemas.Model.model_validate(row) for row in listing.models(conn)]
+        return [schemas.Model.model_validate(row) for row in listing.models(conn, only=caller.models)]
 
 
 @router.get("/{model}", operation_id="get_model")

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from monitor.api.auth import routes, scopes_of
 from monitor.api.problems import MEDIA_TYPE
 
 PROBLEM: dict[str, Any] = {
@@ -51,6 +52,11 @@ def describe(app: FastAPI) -> dict[str, Any]:
         for operation in operations.values():
             operation["responses"].pop("422", None)
             operation["responses"]["default"] = ERROR
+    for route in routes(app.routes):
+        for scope in scopes_of(route) if route.include_in_schema else ():
+            for method in route.methods or ():
+                # OpenAPI 3.1 lets a security requirement name the roles that are asked for.
+                document["paths"][route.path_format][method.lower()]["security"] = [{"key": [scope]}]
     schemas = document["components"]["schemas"]
     for replaced in ("HTTPValidationError", "ValidationError"):
         schemas.pop(replaced, None)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import false, update
 from sqlalchemy.exc import DBAPIError
 
 from monitor import telemetry
 from monitor.api import schemas
+from monitor.api.auth import LOCAL, Given, Needs, Principal
 from monitor.api.context import Context, Served
 from monitor.api.problems import Problem
 from monitor.errors import DependencyUnavailable, UsageError
@@ -48,7 +49,27 @@ def _probe(served: Context) -> None:
         conn.execute(update(models).where(false()).values(state=models.c.state))
 
 
-@router.get("/metrics", operation_id="metrics", response_class=Response)
+class NeedsUnlessOpen(Needs):
+    """Metrics name models: they need a key unless the operator opened them.
+
+    While the store cannot be read nobody's key can be checked; what is told then is that, and nothing of it.
+    """
+
+    async def __call__(self, request: Request, served: Served, given: Given) -> Principal:
+        if served.open_metrics:
+            return LOCAL
+        try:
+            return await super().__call__(request, served, given)
+        except DependencyUnavailable:
+            return LOCAL
+
+
+@router.get(
+    "/metrics",
+    operation_id="metrics",
+    response_class=Response,
+    dependencies=[Depends(NeedsUnlessOpen("read"))],
+)
 def metrics(served: Served) -> Response:
     """Prometheus metrics: what this process did, and the state of the installation."""
     body = generate_latest(telemetry.REGISTRY) + generate_latest(served.state)

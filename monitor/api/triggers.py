@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from monitor.api import schemas
+from monitor.api.auth import Reader
 from monitor.api.context import Served, model_of, paged
 from monitor.api.inputs import PAGE, Cursor, Limit, ModelName, TriggerId, keyed
 from monitor.api.problems import Problem
@@ -36,6 +37,7 @@ def _json(request: Request) -> None:
 @router.get("", operation_id="list_triggers")
 def list_triggers(
     served: Served,
+    caller: Reader,
     model: ModelName = None,
     state: State | None = None,
     cursor: Cursor = None,
@@ -45,7 +47,8 @@ def list_triggers(
     with served.store.read() as conn:
         page = listing.triggers(
             conn,
-            model_id=None if model is None else model_of(conn, model)["id"],
+            model_id=None if model is None else model_of(conn, model, caller)["id"],
+            only=caller.models,
             state=state,
             after=keyed(cursor, int, str),
             limit=limit,
@@ -54,10 +57,11 @@ def list_triggers(
 
 
 @router.get("/{trigger}", operation_id="get_trigger")
-def get_trigger(trigger: TriggerId, served: Served) -> schemas.TriggerDetail:
+def get_trigger(trigger: TriggerId, served: Served, caller: Reader) -> schemas.TriggerDetail:
     """One trigger: what it asked for, the verdict of every guard, and its history."""
     with served.store.read() as conn:
         row = store.get(conn, trigger)
+        caller.require(row.model)
         events = store.events(conn, trigger)
     return schemas.TriggerDetail.model_validate({**asdict(row), "events": events})
 

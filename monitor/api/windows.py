@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 
 from monitor.api import schemas
+from monitor.api.auth import needs
 from monitor.api.context import Served, model_of, paged
 from monitor.api.inputs import PAGE, Cursor, From, Id, Limit, Name, To, Word, keyed
 from monitor.store import listing
 
-router = APIRouter(prefix="/v1/models/{model}", tags=["windows"])
+router = APIRouter(prefix="/v1/models/{model}", tags=["windows"], dependencies=[needs("read")])
 
 WindowState = Literal["open", "measured", "judged", "reference", "error"]
 Status = Literal["ok", "notable", "breach", "insufficient", "learning", "error"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -123,9 +123,9 @@ class Review:
         return f"{models} · {waiting}\N{NO-BREAK SPACE}need{'s' if waiting == 1 else ''} a decision"
 
 
-def gather(conn: Connection, week: Week, now_us: int) -> Review:
-    """Everything the page of a week shows, from one state of the store."""
-    found = listing.episodes(conn, from_us=week.from_us, to_us=week.to_us, limit=MAX_EPISODES)
+def gather(conn: Connection, week: Week, now_us: int, *, only: Collection[str] = ()) -> Review:
+    """Everything the page of a week shows, from one state of the store; `only`: of models of these names."""
+    found = listing.episodes(conn, only=only, from_us=week.from_us, to_us=week.to_us, limit=MAX_EPISODES)
     rows = [alerts.get(conn, row["id"]) for row in found.rows]
     rows.sort(
         key=lambda row: (
@@ -137,7 +137,7 @@ def gather(conn: Connection, week: Week, now_us: int) -> Review:
     )
     waiting = {row["model_id"] for row in _waiting(conn)}
     models, episodes = [], []
-    for model in listing.models(conn):
+    for model in listing.models(conn, only=only):
         axis = axis_of(conn, model["id"], week, now_us)
         known = series.everyone(conn, model["id"])
         own = [row for row in rows if row.model_id == model["id"]]
@@ -149,7 +149,7 @@ def gather(conn: Connection, week: Week, now_us: int) -> Review:
         models.append(_model(conn, model, week, now_us, own, figures, calls or model["id"] in waiting))
     made = [
         trigger_view(triggers.get(conn, row["id"]))
-        for row in listing.triggers(conn, limit=MAX_EPISODES).rows
+        for row in listing.triggers(conn, only=only, limit=MAX_EPISODES).rows
         if week.from_us <= row["created_us"] < week.to_us
     ]
     models.sort(key=lambda view: (not view.decision, view.name))

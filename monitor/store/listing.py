@@ -6,7 +6,7 @@ reads are neither shown twice nor skipped, and page one thousand costs what page
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,10 @@ def _span(column: ColumnElement[int], from_us: int | None, to_us: int | None) ->
 
 def _equal(*wanted: tuple[ColumnElement[Any], str | int | None]) -> list[ColumnElement[bool]]:
     return [column == value for column, value in wanted if value is not None]
+
+
+def _only(models: Collection[str]) -> list[ColumnElement[bool]]:
+    return [t.models.c.name.in_(sorted(models))] if models else []
 
 
 def windows(
@@ -147,6 +151,7 @@ def episodes(
     conn: Connection,
     *,
     model_id: int | None = None,
+    only: Collection[str] = (),
     family: str | None = None,
     severity: str | None = None,
     resolved: bool | None = None,
@@ -158,7 +163,7 @@ def episodes(
 ) -> Page:
     """Episodes that overlap [from, to), the latest opened first, each with the name of its model (`model`).
 
-    `state` is that of the alert while the episode is open, `resolved` after.
+    `state` is that of the alert while the episode is open, `resolved` after. `only`: of models of these names.
     """
     e, a = t.episodes, t.alerts
     query = (
@@ -171,7 +176,7 @@ def episodes(
         )
         .join_from(e, t.models, t.models.c.id == e.c.model_id)
         .outerjoin(a, a.c.episode_id == e.c.id)
-        .where(*_equal((e.c.model_id, model_id), (e.c.family, family), (e.c.severity, severity)))
+        .where(*_equal((e.c.model_id, model_id), (e.c.family, family), (e.c.severity, severity)), *_only(only))
     )
     for column, wanted in ((e.c.closed_us, resolved), (e.c.inhibited_by, inhibited)):
         if wanted is not None:
@@ -187,16 +192,17 @@ def triggers(
     conn: Connection,
     *,
     model_id: int | None = None,
+    only: Collection[str] = (),
     state: str | None = None,
     after: Key | None = None,
     limit: int = 100,
 ) -> Page:
-    """Triggers, newest first, each with the name of its model (`model`)."""
+    """Triggers, newest first, each with the name of its model (`model`); `only`: of models of these names."""
     table = t.triggers
     query = (
         select(table, t.models.c.name.label("model"))
         .join_from(table, t.models, t.models.c.id == table.c.model_id)
-        .where(*_equal((table.c.model_id, model_id), (table.c.state, state)))
+        .where(*_equal((table.c.model_id, model_id), (table.c.state, state)), *_only(only))
     )
     return keyset(conn, query, [table.c.created_us, table.c.id], after, limit)
 
@@ -237,9 +243,9 @@ def quarantine(
     return keyset(conn, query, [table.c.id], after, limit)
 
 
-def models(conn: Connection, name: str | None = None) -> list[RowMapping]:
-    """Every model by name (or the one named), with the version of its contract, the end of its last judged
-    window (`judged_until_us`, null before the first) and the number of its open episodes.
+def models(conn: Connection, name: str | None = None, *, only: Collection[str] = ()) -> list[RowMapping]:
+    """Every model by name (or the one named, or those of `only`), with the version of its contract, the end of its
+    last judged window (`judged_until_us`, null before the first) and the number of its open episodes.
     """
     m, w, e = t.models, t.windows, t.episodes
     judged = select(func.max(w.c.end_us)).where(w.c.model_id == m.c.id, w.c.state == "judged")
@@ -250,6 +256,6 @@ def models(conn: Connection, name: str | None = None) -> list[RowMapping]:
         version.scalar_subquery().label("contract_version"),
         judged.scalar_subquery().label("judged_until_us"),
         firing.scalar_subquery().label("open_episodes"),
-    ).where(*_equal((m.c.name, name)))
+    ).where(*_equal((m.c.name, name)), *_only(only))
     # Sorted here: a PostgreSQL with a language's collation would order otherwise than SQLite.
     return sorted(conn.execute(query).mappings(), key=lambda row: str(row["name"]))

@@ -19,6 +19,7 @@ from monitor.store.tables.alerting import (
 )
 from monitor.store.tables.base import Key, metadata
 from monitor.store.tables.figures import measurements, sequences, series, verdicts
+from monitor.store.tables.keys import api_keys, idempotency, sessions
 from monitor.store.tables.outcomes import label_cursors, labels, performance, performance_references
 from monitor.store.tables.watched import baselines, contracts, cursors, manifest, models, plans, successions
 from monitor.store.tables.work import parts, quarantine, runs, samples, windows
@@ -26,6 +27,7 @@ from monitor.store.tables.work import parts, quarantine, runs, samples, windows
 __all__ = [
     "Key",
     "alerts",
+    "api_keys",
     "attempts",
     "audit",
     "baselines",
@@ -35,6 +37,7 @@ __all__ = [
     "episodes",
     "evidence",
     "feedback",
+    "idempotency",
     "label_cursors",
     "labels",
     "manifest",
@@ -52,6 +55,7 @@ __all__ = [
     "samples",
     "sequences",
     "series",
+    "sessions",
     "successions",
     "trigger_events",
     "triggers",

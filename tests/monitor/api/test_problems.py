@@ -201,7 +201,7 @@ def test_a_declared_and_a_streamed_body_that_is_too_long(client: Client) -> None
 def test_what_nobody_expected_is_a_bare_500(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     from monitor.store import listing
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("secret")
 
     monkeypatch.setattr(listing, "models", broken)
@@ -216,7 +216,7 @@ def test_a_store_that_is_away_is_a_503_without_its_address(
 ) -> None:
     from monitor.store import listing
 
-    def away(*_: object) -> None:
+    def away(*_: object, **__: object) -> None:
         raise DependencyUnavailable("postgresql://secret-host: gone")
 
     monkeypatch.setattr(listing, "models", away)

@@ -1,0 +1,1 @@
+"""The command line, a noun per module; `monitor/cli.py` puts them together."""
