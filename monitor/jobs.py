@@ -11,15 +11,18 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
 from monitor import failpoints, telemetry
+from monitor.alerts import episodes
+from monitor.alerts.state import Absent
 from monitor.clock import Clock
-from monitor.errors import LeaseLost
-from monitor.store import models, runs, windows
+from monitor.errors import Conflict, DependencyUnavailable, LeaseLost
+from monitor.store import models, runs, series, windows
 from monitor.store.engine import Store
 from monitor.store.runs import KINDS, Kind, Run
 
@@ -28,7 +31,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_ATTEMPTS = 5
+MAX_ATTEMPTS = 5  # that ended in an error
+MAX_CRASHES = 3  # that took their working process along: out of memory, out of time, a fault in native code
+MAX_LOST = 10  # claims, if the lease ran out: that says little of the run, whole machines are switched off
 FIRST_RETRY_SECONDS = 5.0
 LONGEST_RETRY_SECONDS = 600.0
 
@@ -38,28 +43,75 @@ TICK_FAILURES = telemetry.counter("tick_failures", "Ticks that ended in an error
 
 
 def materialise(
-    conn: Connection, model_id: int, due: Sequence[tuple[int, int]], now_us: int, *, read: bool = True
+    conn: Connection,
+    model_id: int,
+    due: Sequence[tuple[int, int]],
+    now_us: int,
+    *,
+    read: bool = True,
+    newest_first: bool = False,
 ) -> int:
     """Queue the work for closed windows [start_us, end_us): one read for all, measure and judge for each.
 
     Moves `materialised_until_us` to the last end. Windows that have their runs keep them. Returns how many
-    are new. `read=False` where the records were read already (a simulated stream, a back-fill).
+    are new. `read=False` where the records were read already (a simulated stream, a back-fill). With
+    `newest_first` the newest window is measured first; judging keeps the order of time.
     """
     if not due:
         return 0
     model = models.lock(conn, model_id)  # replicas take turns
     windows.upsert(conn, model_id, [windows.Counts(start, end) for start, end in due])
-    wanted: list[tuple[int, Kind, int, int]] = []
-    if read:
-        wanted.append((model_id, "read", max(start for start, _ in due), 0))
-    for start, _ in due:
-        wanted += [(model_id, "measure", start, 0), (model_id, "judge", start, 0)]
-    until_us = max(end for _, end in due)
-    if model.materialised_until_us is None or until_us > model.materialised_until_us:
-        models.update_state(conn, model_id, materialised_until_us=until_us)
-    new = runs.insert_new(conn, wanted, now_us)
+    starts = [start for start, _ in due]
+    new = queue_read(conn, model_id, max(starts), now_us) if read else 0
+    if newest_first:
+        # The run that has been due the longest is claimed first: a microsecond longer for each second of event time.
+        for start in starts:
+            turn_us = now_us - max(0, start - (model.materialised_until_us or start)) // 1_000_000
+            new += runs.insert_new(conn, [(model_id, "measure", start, 0)], turn_us)
+        new += runs.insert_new(conn, [(model_id, "judge", start, 0) for start in starts], now_us)
+    else:
+        both: tuple[Kind, Kind] = ("measure", "judge")
+        new += runs.insert_new(
+            conn, [(model_id, kind, start, 0) for start in starts for kind in both], now_us
+        )
+    moved(conn, model, max(end for _, end in due))
     failpoints.reach("materialise.written")
     return new
+
+
+def skip(conn: Connection, model_id: int, due: Sequence[tuple[int, int]], reason: str) -> int:
+    """Write closed windows down as `skipped`, with the reason, and queue nothing for them; returns how many."""
+    if not due:
+        return 0
+    model = models.lock(conn, model_id)
+    skipped = windows.skip(conn, model_id, due, reason)
+    moved(conn, model, max(end for _, end in due))
+    return skipped
+
+
+def moved(conn: Connection, model: models.Model, until_us: int) -> None:
+    """Note how far windows were queued; that only grows."""
+    if model.materialised_until_us is None or until_us > model.materialised_until_us:
+        models.update_state(conn, model.id, materialised_until_us=until_us)
+
+
+def queue_read(conn: Connection, model_id: int, slot_us: int, now_us: int) -> int:
+    """Let the source be read once more, unless a reading waits already; returns how many runs that made (0 or 1).
+
+    A reading under way may have passed over what has just come: another one follows it. One row serves all readings
+    of a window that do not overlap.
+    """
+    last = runs.latest(conn, model_id, "read")
+    if last is None:
+        return runs.insert_new(conn, [(model_id, "read", slot_us, 0)], now_us)
+    if last.state in ("queued", "failed"):
+        return 0
+    slot_us = max(slot_us, last.window_start_us)  # the clock may have gone back
+    if last.window_start_us < slot_us:
+        return runs.insert_new(conn, [(model_id, "read", slot_us, 0)], now_us)
+    if last.state == "succeeded":
+        return int(runs.again(conn, last, now_us))
+    return runs.insert_new(conn, [(model_id, "read", slot_us, last.revision + 1)], now_us)
 
 
 def revise(conn: Connection, model_id: int, starts: Collection[int], now_us: int) -> list[int]:
@@ -118,7 +170,9 @@ def claim(
     lease_until_us = now_us + round(lease_seconds * 1e6)
     try:
         with store.write() as conn:
-            lost = runs.release_lost(conn, now_us, MAX_ATTEMPTS)
+            lost = runs.release_lost(conn, now_us, MAX_LOST)
+            for one in lost:
+                _bury(conn, one, now_us)
             run = runs.claim_next(conn, now_us, lease_until_us, owner, kinds, model_id)
             # On PostgreSQL a revision may have committed after the statement above took its snapshot.
             if run is not None and run.kind == "judge" and runs.is_blocked(conn, run.id):
@@ -128,8 +182,8 @@ def claim(
     except _Raced:
         return None
     if lost:
-        LEASES_LOST.inc(lost)
-        log.warning("%d runs lost their lease and are queued again", lost)
+        LEASES_LOST.inc(len(lost))
+        log.warning("%d runs lost their lease and are queued again", len(lost))
     if run is not None:
         failpoints.reach("claim.committed")
     return run
@@ -155,12 +209,70 @@ def finish(conn: Connection, run: Run, now_us: int) -> None:
 
 
 def fail(conn: Connection, run: Run, error: str, now_us: int) -> None:
-    """Give a run back after an error: tried again later, dead after MAX_ATTEMPTS. LeaseLost as above."""
-    if run.attempt >= MAX_ATTEMPTS:
-        runs.settle(conn, run, "give_up", now_us, error=error)
+    """Give a run back after an error: tried again later, dead after MAX_ATTEMPTS. LeaseLost as above.
+
+    A reading is never given up for an error: while a source is away its windows wait, and are not called empty.
+    """
+    if run.attempt >= MAX_ATTEMPTS and run.kind != "read":
+        _give_up(conn, run, error, now_us)
         return
     wait_us = round(retry_seconds(run) * 1e6)
     runs.settle(conn, run, "fail", now_us, error=error, available_us=now_us + wait_us)
+
+
+def crash(conn: Connection, run: Run, error: str, now_us: int) -> None:
+    """The working process died over a run: tried again in a second or four, dead after MAX_CRASHES. LeaseLost as above.
+
+    So a window that nothing can be done with ends, and the windows after it are judged.
+    """
+    run = replace(run, crashes=run.crashes + 1)
+    if run.crashes >= MAX_CRASHES:
+        _give_up(conn, run, f"{error}; it took {run.crashes} working processes along", now_us)
+        return
+    wait_us = 4 ** (run.crashes - 1) * 1_000_000
+    runs.settle(conn, run, "crash", now_us, error=error, available_us=now_us + wait_us)
+
+
+def give_back(conn: Connection, run: Run, error: str | None, now_us: int, wait_seconds: float = 0.0) -> None:
+    """Leave a run to whoever wants it, as if it had not been claimed. LeaseLost as above."""
+    runs.settle(conn, run, "give_back", now_us, error=error, available_us=now_us + round(wait_seconds * 1e6))
+
+
+def requeue(conn: Connection, run: Run, now_us: int) -> None:
+    """Try a dead run again: a window is measured and judged as a new revision, and those after it judged again.
+
+    Conflict if the run is not dead, or no longer the one that counts for its window.
+    """
+    newest = runs.latest(conn, run.model_id, run.kind, run.window_start_us)
+    if newest is None or newest.id != run.id or newest.state != "dead":
+        state = "superseded" if newest is None or newest.id != run.id else newest.state
+        raise Conflict(f"run {run.id} is {state}: only a dead one can be queued again")
+    if run.kind == "read":
+        queue_read(conn, run.model_id, run.window_start_us, now_us)
+    elif not revise(conn, run.model_id, [run.window_start_us], now_us):
+        raise Conflict(f"run {run.id} cannot be queued again: its window waits to be measured")
+
+
+def _give_up(conn: Connection, run: Run, error: str, now_us: int) -> None:
+    runs.settle(conn, run, "give_up", now_us, error=error)
+    _bury(conn, replace(run, state="dead"), now_us)
+
+
+def _bury(conn: Connection, run: Run, now_us: int) -> None:
+    """A judge that is dead leaves its window an error, and the model's health with it: no evidence of any drift.
+
+    A dead measure is judged so, a dead reading is followed by another.
+    """
+    if run.state != "dead" or run.kind != "judge":
+        return
+    log.error("the window %d of model %d was given up: %s", run.window_start_us, run.model_id, run.error)
+    last_us = windows.last_judged_us(conn, run.model_id)
+    if last_us is None or run.window_start_us > last_us:
+        families = sorted({one.family for one in series.everyone(conn, run.model_id)})
+        absent = [episodes.FamilyAbsent(family, Absent("error")) for family in families]
+        length_us = windows.length_us(conn, run.model_id, run.window_start_us)
+        episodes.record(conn, run.model_id, run.window_start_us, length_us, absent, now_us)
+    windows.mark(conn, run.model_id, [run.window_start_us], "error", now_us)
 
 
 def retry_seconds(run: Run) -> float:
@@ -182,13 +294,14 @@ class _Tick:
     call: Callable[[], object]
     last: float
     running: bool = False
+    away_since: float | None = None
 
 
 class Scheduler:
     """Calls functions again and again: `Scheduler({"work": (5.0, work)})`, seconds first.
 
     Each runs in a thread, never beside itself; a late call is not dropped, and several late ones are one. An
-    error is logged and counted and never ends the ticking.
+    error is logged and counted and never ends the ticking; that something is away is logged once, and when it is back.
     """
 
     def __init__(
@@ -235,12 +348,31 @@ class Scheduler:
             self._scheduler.shutdown(wait=True)
             self._scheduler = None
 
+    def wake(self, name: str) -> None:
+        """Call a function as soon as it is free, and not only at its next tick."""
+        from datetime import UTC, datetime
+
+        from apscheduler.jobstores.base import JobLookupError
+
+        scheduler = self._scheduler
+        if scheduler is not None:
+            with suppress(JobLookupError):  # stopping
+                scheduler.modify_job(name, next_run_time=datetime.now(UTC))
+
     def tick(self, name: str) -> None:
         """One call of one function, as the clock makes it."""
         tick = self._ticks[name]
         tick.last, tick.running = self._monotonic(), True
         try:
             tick.call()
+            if tick.away_since is not None:
+                log.info("the tick %s goes on after %.0f s", name, self._monotonic() - tick.away_since)
+                tick.away_since = None
+        except DependencyUnavailable as error:
+            TICK_FAILURES.labels(name).inc()
+            if tick.away_since is None:
+                tick.away_since = self._monotonic()
+                log.error("the tick %s waits: %s", name, error)
         except Exception:  # the edge of a job
             TICK_FAILURES.labels(name).inc()
             log.exception("the tick %s failed; it goes on", name)

@@ -1,13 +1,16 @@
 """Runs: the work there is, as rows. A process that dies leaves a row whose lease runs out: nothing is lost.
 
-                    ┌────────── lose ──────────┐
+                    ┌─ lose, give_back, crash ─┐
                     ▼                          │
-    (new) ──▶ queued ──claim──▶ running ──finish──▶ succeeded
+    (new) ──▶ queued ──claim──▶ running ──finish──▶ succeeded ──again──▶ queued (a reading only)
                                  │  ▲
                                fail └──claim── failed (waits until available_us)
                                  │
                                  └──give_up──▶ dead
     any of them but superseded ──revise──▶ superseded (a later revision of the same window takes its place)
+
+A lease that runs out is `lose`; a worker that is stopped in good order, or whose database went away, does `give_back`,
+which counts no attempt; `crash` is said by a parent that saw its working process die over the run.
 
 `MOVES` is this picture as data, and every move is one conditional UPDATE. The fence grows with each claim:
 whoever finishes with an old one held a lease that was lost, and is refused.
@@ -34,13 +37,13 @@ from sqlalchemy import (
     update,
 )
 
-from monitor.errors import LeaseLost
+from monitor.errors import LeaseLost, NotFound
 from monitor.store.inserts import insert_on
-from monitor.store.tables import runs
+from monitor.store.tables import models, runs
 
 Kind = Literal["read", "measure", "judge"]
 State = Literal["queued", "running", "succeeded", "failed", "dead", "superseded"]
-Event = Literal["claim", "finish", "fail", "give_up", "lose", "revise"]
+Event = Literal["claim", "finish", "fail", "give_up", "lose", "give_back", "crash", "again", "revise"]
 
 KINDS: tuple[Kind, ...] = ("read", "measure", "judge")
 UNFINISHED: tuple[State, ...] = ("queued", "running", "failed")
@@ -50,13 +53,18 @@ MOVES: Mapping[Event, tuple[tuple[State, ...], State]] = {
     "fail": (("running",), "failed"),
     "give_up": (("running",), "dead"),
     "lose": (("running",), "queued"),
+    "give_back": (("running",), "queued"),
+    "crash": (("running",), "queued"),
+    "again": (("succeeded",), "queued"),
     "revise": (("queued", "running", "failed", "succeeded", "dead"), "superseded"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A row of `runs`. `attempt` counts claims; the window of a read is the last one it was made for."""
+    """A row of `runs`. `attempt` counts claims, `crashes` working processes that died over it; the window of a read is
+    the last one it was made for.
+    """
 
     id: int
     model_id: int
@@ -72,6 +80,7 @@ class Run:
     started_us: int | None
     finished_us: int | None
     error: str | None
+    crashes: int = 0
 
 
 def insert_new(conn: Connection, rows: Sequence[tuple[int, Kind, int, int]], now_us: int) -> int:
@@ -93,11 +102,11 @@ def insert_new(conn: Connection, rows: Sequence[tuple[int, Kind, int, int]], now
     return len(conn.execute(statement, fields).all())
 
 
-def release_lost(conn: Connection, now_us: int, max_attempts: int) -> int:
-    """Free the runs whose lease ran out; those that used up their attempts are dead. Returns how many."""
+def release_lost(conn: Connection, now_us: int, max_attempts: int) -> list[Run]:
+    """Free the runs whose lease ran out; those that used up their attempts are dead. Returns them as they are now."""
     lost = (
         select(runs.c.id)
-        .where(_in(runs, UNFINISHED), runs.c.state == "running", runs.c.lease_until_us < now_us)
+        .where(_in(runs, ["running"]), runs.c.lease_until_us < now_us)
         .with_for_update(skip_locked=True)  # a holder that is finishing right now is not disturbed
     )
     given_up = runs.c.attempt >= max_attempts
@@ -110,8 +119,9 @@ def release_lost(conn: Connection, now_us: int, max_attempts: int) -> int:
             error="the lease ran out: its worker died or stood still",
             lease_until_us=None,
         )
+        .returning(runs)
     )
-    return conn.execute(moved).rowcount
+    return [Run(**row._mapping) for row in conn.execute(moved)]
 
 
 def claim_next(
@@ -169,13 +179,16 @@ def extend(conn: Connection, run: Run, lease_until_us: int) -> None:
 def settle(
     conn: Connection,
     run: Run,
-    event: Literal["finish", "fail", "give_up"],
+    event: Literal["finish", "fail", "give_up", "give_back", "crash"],
     now_us: int,
     *,
     error: str | None = None,
     available_us: int | None = None,
 ) -> None:
-    """End this attempt. LeaseLost if the run is no longer this holder's: roll everything back."""
+    """End this attempt. LeaseLost if the run is no longer this holder's: roll everything back.
+
+    A crash is counted, also one that is given up with; an attempt that was given back is not.
+    """
     values: dict[str, object] = {
         "state": MOVES[event][1],
         "finished_us": now_us,
@@ -184,7 +197,20 @@ def settle(
     }
     if available_us is not None:
         values["available_us"] = available_us
+    if event == "give_back":
+        values["attempt"] = runs.c.attempt - 1
+    values["crashes"] = run.crashes
     _held(conn, run, values)
+
+
+def again(conn: Connection, run: Run, now_us: int) -> bool:
+    """Let a reading that succeeded be done once more, as if it were new; says whether it still had that state."""
+    moved = (
+        update(runs)
+        .where(runs.c.id == run.id, runs.c.state.in_(MOVES["again"][0]), runs.c.fence == run.fence)
+        .values(state=MOVES["again"][1], attempt=0, crashes=0, available_us=now_us)
+    )
+    return conn.execute(moved).rowcount == 1
 
 
 def supersede(conn: Connection, run_ids: Sequence[int]) -> None:
@@ -221,6 +247,37 @@ def latest(conn: Connection, model_id: int, kind: Kind, window_start_us: int | N
     return None if row is None else Run(**row._mapping)
 
 
+def latest_reads(conn: Connection) -> dict[int, Run]:
+    """The newest reading of every model that has one, by model."""
+    other = runs.alias()
+    newest = (
+        select(other.c.id)
+        .where(other.c.model_id == models.c.id, other.c.kind == "read")
+        .order_by(other.c.window_start_us.desc(), other.c.revision.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    rows = conn.execute(select(runs).join_from(models, runs, runs.c.id == newest))
+    return {row.model_id: Run(**row._mapping) for row in rows}
+
+
+def in_state(conn: Connection, state: State, model_id: int | None = None, limit: int = 500) -> list[Run]:
+    """Runs in a state, newest window first."""
+    query = select(runs).where(runs.c.state == state)
+    if model_id is not None:
+        query = query.where(runs.c.model_id == model_id)
+    query = query.order_by(runs.c.window_start_us.desc(), runs.c.id.desc()).limit(limit)
+    return [Run(**row._mapping) for row in conn.execute(query)]
+
+
+def by_id(conn: Connection, run_id: int) -> Run:
+    """The run with this key; NotFound if there is none."""
+    row = conn.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no run {run_id}")
+    return Run(**row._mapping)
+
+
 def counts(conn: Connection, model_id: int | None = None) -> dict[tuple[Kind, State], int]:
     """How many runs there are of each kind and state."""
     query = select(runs.c.kind, runs.c.state, func.count()).group_by(runs.c.kind, runs.c.state)
@@ -239,18 +296,25 @@ def _held(conn: Connection, run: Run, values: Mapping[str, object]) -> None:
 
 
 def _blocked(run: FromClause) -> ColumnElement[bool]:
-    """Measuring waits for reading; judging for its measurements and for the judge of every earlier window.
+    """Readings of a model follow each other; measuring waits for them; judging waits for its measurements and for the
+    judge of every earlier window.
 
     What is dead is over and blocks nothing: a dead measure is judged `error`.
     """
     other = runs.alias()
     same = and_(other.c.model_id == run.c.model_id, _in(other, UNFINISHED))
     reading = exists().where(same, other.c.kind == "read")
+    # Two at once would each miss the duplicates that the other one reads.
+    earlier = exists().where(same, other.c.kind == "read", other.c.id < run.c.id)
     measuring = exists().where(
         same, other.c.kind == "measure", other.c.window_start_us == run.c.window_start_us
     )
     judging = exists().where(same, other.c.kind == "judge", other.c.window_start_us < run.c.window_start_us)
-    return or_(and_(run.c.kind == "measure", reading), and_(run.c.kind == "judge", or_(measuring, judging)))
+    return or_(
+        and_(run.c.kind == "read", earlier),
+        and_(run.c.kind == "measure", reading),
+        and_(run.c.kind == "judge", or_(measuring, judging)),
+    )
 
 
 def _in(table: FromClause, states: Sequence[State]) -> ColumnElement[bool]:

@@ -8,15 +8,16 @@ from typing import Literal
 
 from sqlalchemy import Connection, func, select, update
 
+from monitor.errors import NotFound
 from monitor.store.inserts import insert_on
 from monitor.store.tables import windows
 
-State = Literal["open", "measured", "judged", "reference", "error"]
+State = Literal["open", "measured", "judged", "reference", "error", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A row of `windows`: [start_us, end_us), with the counts of all parts read so far."""
+    """A row of `windows`: [start_us, end_us), with the counts of all parts read so far, and why it was `skipped`."""
 
     model_id: int
     start_us: int
@@ -29,6 +30,7 @@ class Window:
     source_count: int | None
     measured_us: int | None
     judged_us: int | None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,19 @@ def mark(conn: Connection, model_id: int, starts: Sequence[int], state: State, n
         conn.execute(chosen.values(state=state, **stamp))
 
 
+def skip(conn: Connection, model_id: int, spans: Sequence[tuple[int, int]], reason: str) -> int:
+    """Write down windows that will not be judged, and why; those that are there in another state stay as they are."""
+    upsert(conn, model_id, [Counts(start_us, end_us) for start_us, end_us in spans])
+    skipped = 0
+    for first in range(0, len(spans), 500):
+        some = [start_us for start_us, _ in spans[first : first + 500]]
+        chosen = update(windows).where(
+            windows.c.model_id == model_id, windows.c.start_us.in_(some), windows.c.state == "open"
+        )
+        skipped += conn.execute(chosen.values(state="skipped", reason=reason)).rowcount
+    return skipped
+
+
 def set_source_count(conn: Connection, model_id: int, start_us: int, count: int) -> None:
     """Note how many records the source said the window has when it was probed."""
     chosen = update(windows).where(windows.c.model_id == model_id, windows.c.start_us == start_us)
@@ -125,6 +140,15 @@ def raise_revision(conn: Connection, model_id: int, starts: Sequence[int]) -> di
         rows = conn.execute(following.returning(windows.c.start_us, windows.c.revision))
         raised.update({row.start_us: row.revision for row in rows})
     return raised
+
+
+def length_us(conn: Connection, model_id: int, start_us: int) -> int:
+    """How long a window is; NotFound if there is none that starts there."""
+    query = select(windows.c.end_us).where(windows.c.model_id == model_id, windows.c.start_us == start_us)
+    end_us: int | None = conn.execute(query).scalar_one_or_none()
+    if end_us is None:
+        raise NotFound(f"model {model_id} has no window that starts at {start_us}")
+    return end_us - start_us
 
 
 def last_judged_us(conn: Connection, model_id: int) -> int | None:

@@ -15,16 +15,29 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from monitor import jobs, telemetry
 from monitor.clock import SimulatedClock
-from monitor.errors import DriftglassError, LeaseLost
-from monitor.jobs import MAX_ATTEMPTS, claim, fail, finish, heartbeat, materialise, retry_seconds, revise
-from monitor.store import models, runs, windows
+from monitor.errors import Conflict, DependencyUnavailable, DriftglassError, LeaseLost
+from monitor.jobs import (
+    LONGEST_RETRY_SECONDS,
+    MAX_ATTEMPTS,
+    MAX_CRASHES,
+    MAX_LOST,
+    claim,
+    fail,
+    finish,
+    heartbeat,
+    materialise,
+    retry_seconds,
+    revise,
+)
+from monitor.store import alerts, models, runs, windows
 from monitor.store.engine import Store
 from monitor.store.runs import MOVES, UNFINISHED, Kind, Run
 from monitor.store.tables import runs as table
+from monitor.store.tables import series as series_table
 
 HOUR = 3_600_000_000
 START = 1_790_000_000_000_000
@@ -201,9 +214,11 @@ def test_a_failure_is_tried_again_later_and_in_the_end_given_up(
     assert (measured.state, measured.error) == ("dead", f"attempt {MAX_ATTEMPTS} went wrong")
 
 
-def test_a_run_that_kills_its_workers_is_given_up(store: Store, clock: SimulatedClock, model_id: int) -> None:
+def test_a_run_whose_lease_runs_out_again_and_again_is_given_up(
+    store: Store, clock: SimulatedClock, model_id: int
+) -> None:
     due(store, model_id, 0)
-    for _ in range(MAX_ATTEMPTS):
+    for _ in range(MAX_LOST):
         poison = claim(store, clock, "w")
         assert poison is not None
         assert poison.kind == "measure"
@@ -217,6 +232,150 @@ def test_a_run_that_kills_its_workers_is_given_up(store: Store, clock: Simulated
     assert measured.state == "dead"
     assert measured.error is not None
     assert "lease ran out" in measured.error
+
+
+def crashed(store: Store, clock: SimulatedClock, kind: Kind) -> Run:
+    """A run takes its working process along until it is dead; returns it as it was last claimed."""
+    for crashes in range(MAX_CRASHES):
+        run = claim(store, clock, "w", kinds=[kind])
+        assert run is not None
+        assert run.crashes == crashes
+        with store.write() as conn:
+            jobs.crash(conn, run, "the working process ended with -9", clock.now_us())
+        clock.advance(5)
+    return run
+
+
+def test_a_measure_that_kills_its_workers_is_dead_and_blocks_nothing(
+    store: Store, clock: SimulatedClock, model_id: int
+) -> None:
+    due(store, model_id, 0)
+    poison = crashed(store, clock, "measure")
+    assert state_of(store, poison) == "dead"
+    following = claim(store, clock, "w")
+    assert following is not None
+    assert following.kind == "judge"
+    with store.read() as conn:
+        (dead,) = runs.in_state(conn, "dead")
+    assert (dead.id, dead.crashes, dead.error) == (
+        poison.id,
+        3,
+        "the working process ended with -9; it took 3 working processes along",
+    )
+
+
+def test_a_dead_judge_is_an_error_of_the_model_and_no_alert(
+    store: Store, clock: SimulatedClock, model_id: int
+) -> None:
+    with store.write() as conn:
+        row = {
+            "metric": "volume",
+            "column": "",
+            "segment": "*",
+            "term": "",
+            "kind": "count",
+            "family": "volume",
+        }
+        conn.execute(insert(series_table).values(model_id=model_id, **row))
+    due(store, model_id, 0, 1)
+    done(store, clock, claim(store, clock, "w", kinds=["measure"]))
+    done(store, clock, claim(store, clock, "w", kinds=["measure"]))
+    crashed(store, clock, "judge")
+    with store.read() as conn:
+        first, second = windows.between(conn, model_id, 0, 9 * HOUR)
+        assert (first.state, second.state) == ("error", "open")
+        assert [(row.state, row.health) for row in alerts.states(conn, model_id).values()] == [
+            ("ok", "error")
+        ]
+        assert alerts.open_of(conn, model_id) == []
+    following = claim(store, clock, "w")
+    assert following is not None
+    assert (following.kind, following.window_start_us) == ("judge", HOUR)
+
+
+def test_a_dead_run_can_be_queued_again(store: Store, clock: SimulatedClock, model_id: int) -> None:
+    due(store, model_id, 0)
+    poison = crashed(store, clock, "measure")
+    due(store, model_id, 1)
+    assert work(store, clock) == [("judge", 0, 0), ("measure", 1, 0), ("judge", 1, 0)]
+    with store.write() as conn:
+        jobs.requeue(conn, poison, clock.now_us())
+    assert work(store, clock) == [("measure", 0, 1), ("judge", 0, 1), ("judge", 1, 1)]
+    with store.write() as conn, pytest.raises(Conflict, match=f"run {poison.id} is superseded"):
+        jobs.requeue(conn, poison, clock.now_us())
+
+
+def test_an_attempt_that_is_given_back_does_not_count(
+    store: Store, clock: SimulatedClock, model_id: int
+) -> None:
+    due(store, model_id, 0)
+    for _ in range(2 * MAX_LOST):
+        run = claim(store, clock, "w")
+        assert run is not None
+        assert (run.kind, run.attempt) == ("measure", 1)
+        with store.write() as conn:
+            jobs.give_back(conn, run, None, clock.now_us())
+    with store.write() as conn, pytest.raises(LeaseLost):
+        jobs.give_back(conn, run, None, clock.now_us())
+
+
+def test_a_reading_is_never_given_up_for_errors(store: Store, clock: SimulatedClock, model_id: int) -> None:
+    due(store, model_id, 0, read=True)
+    for _ in range(3 * MAX_ATTEMPTS):
+        run = claim(store, clock, "w")
+        assert run is not None
+        assert run.kind == "read"
+        with store.write() as conn:
+            fail(conn, run, "the source is away", clock.now_us())
+        clock.advance(LONGEST_RETRY_SECONDS)
+
+
+def test_readings_of_a_model_follow_each_other(store: Store, clock: SimulatedClock, model_id: int) -> None:
+    def queue(hour: int) -> int:
+        with store.write() as conn:
+            return jobs.queue_read(conn, model_id, hour * HOUR, clock.now_us())
+
+    assert (queue(0), queue(0), queue(1)) == (1, 0, 0)  # one that waits serves all
+    first = claim(store, clock, "a")
+    assert queue(1) == 1  # one under way may have passed over what has come since
+    assert claim(store, clock, "b") is None
+    done(store, clock, first)
+    second = done(store, clock, claim(store, clock, "b"))
+    assert queue(1) == 1  # the same row once more
+    third = done(store, clock, claim(store, clock, "b"))
+    assert (third.id, third.attempt, third.fence) == (second.id, 1, second.fence + 1)
+
+
+def test_the_newest_windows_are_measured_first_if_that_is_wanted(
+    store: Store, clock: SimulatedClock, model_id: int
+) -> None:
+    due(store, model_id, 0)
+    work(store, clock)
+    with store.write() as conn:
+        spans = [(hour * HOUR, (hour + 1) * HOUR) for hour in range(1, 5)]
+        materialise(conn, model_id, spans, clock.now_us(), read=False, newest_first=True)
+    assert [(kind, hour) for kind, hour, _ in work(store, clock)] == [
+        *(("measure", hour) for hour in (4, 3, 2, 1)),
+        *(("judge", hour) for hour in (1, 2, 3, 4)),
+    ]
+
+
+def test_windows_that_are_skipped_say_why_and_need_no_work(
+    store: Store, clock: SimulatedClock, model_id: int
+) -> None:
+    with store.write() as conn:
+        assert (
+            jobs.skip(conn, model_id, [(0, HOUR), (HOUR, 2 * HOUR)], "only the last window is caught up") == 2
+        )
+    due(store, model_id, 2)
+    assert work(store, clock) == [("measure", 2, 0), ("judge", 2, 0)]
+    with store.read() as conn:
+        found = windows.between(conn, model_id, 0, 9 * HOUR)
+    assert [(one.state, one.reason) for one in found] == [
+        ("skipped", "only the last window is caught up"),
+        ("skipped", "only the last window is caught up"),
+        ("open", None),
+    ]
 
 
 def test_waits_grow_and_are_spread() -> None:
@@ -573,3 +732,34 @@ def test_what_does_not_tick_is_named() -> None:
     scheduler.tick("work")
     assert busy == [["work has been busy for 4000 s"]]
     assert scheduler.stuck() == []
+
+
+def test_an_outage_is_told_once_and_its_end_too(caplog: pytest.LogCaptureFixture) -> None:
+    away = True
+
+    def asks() -> None:
+        if away:
+            raise DependencyUnavailable("the database is away")
+
+    scheduler = jobs.Scheduler({"asks": (5.0, asks)}, monotonic=lambda: 0.0)
+    with caplog.at_level("INFO", "monitor.jobs"):
+        for _ in range(5):
+            scheduler.tick("asks")
+        away = False
+        for _ in range(5):
+            scheduler.tick("asks")
+    assert caplog.messages == [
+        "the tick asks waits: the database is away",
+        "the tick asks goes on after 0 s",
+    ]
+
+
+def test_a_tick_that_is_woken_does_not_wait_for_its_time() -> None:
+    called = threading.Semaphore(0)
+    scheduler = jobs.Scheduler({"rare": (3600.0, called.release)})
+    scheduler.start()
+    assert called.acquire(timeout=10)
+    scheduler.wake("rare")
+    assert called.acquire(timeout=10)
+    scheduler.stop()
+    scheduler.wake("rare")  # after the end: nothing

@@ -1,4 +1,4 @@
-"""Runs, windows, and what was counted and kept of each window."""
+"""Runs, windows, what was counted and kept of each window, and the processes that work on them."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ runs = Table(
     *state("queued", "running", "succeeded", "failed", "dead", "superseded"),
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("crashes", Integer, nullable=False, server_default="0"),  # times that it took its process along
     Column("owner", Text),
     Column("lease_until_us", BigInteger),
     Column("available_us", BigInteger, nullable=False),
@@ -59,6 +60,10 @@ Index(
     postgresql_where=UNFINISHED,
 )
 
+# The runs in hand are few: whose lease ran out is asked at every claim.
+RUNNING = text("state = 'running'")
+Index("ix_runs_running", runs.c.lease_until_us, sqlite_where=RUNNING, postgresql_where=RUNNING)
+
 windows = Table(
     "windows",
     metadata,
@@ -66,13 +71,14 @@ windows = Table(
     Column("start_us", BigInteger, primary_key=True),
     Column("end_us", BigInteger, nullable=False),
     Column("revision", Integer, nullable=False, server_default="0"),
-    *state("open", "measured", "judged", "reference", "error"),
+    *state("open", "measured", "judged", "reference", "error", "skipped"),
     Column("records", BigInteger, nullable=False, server_default="0"),
     Column("duplicates", BigInteger, nullable=False, server_default="0"),
     Column("quarantined", BigInteger, nullable=False, server_default="0"),
     Column("source_count", BigInteger),  # what the source said when it was probed by count
     Column("measured_us", BigInteger),
     Column("judged_us", BigInteger),
+    Column("reason", Text),  # why it was skipped
 )
 
 parts = Table(
@@ -127,4 +133,15 @@ quarantine = Table(
     Column("raw", LargeBinary),  # at most 2,048 bytes of evidence
     Column("created_us", BigInteger, nullable=False),
     UniqueConstraint("model_id", "piece", "place", "reason", "column"),
+)
+
+processes = Table(
+    "processes",
+    metadata,
+    Column("name", Text, primary_key=True),  # host:pid:start
+    Column("role", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("started_us", BigInteger, nullable=False),
+    Column("seen_us", BigInteger, nullable=False),
+    CheckConstraint("role IN ('all', 'api', 'worker')", name="role"),
 )
