@@ -22,7 +22,7 @@ from monitor.store.tables.figures import measurements, sequences, series, verdic
 from monitor.store.tables.keys import api_keys, idempotency, sessions
 from monitor.store.tables.outcomes import label_cursors, labels, performance, performance_references
 from monitor.store.tables.watched import baselines, contracts, cursors, manifest, models, plans, successions
-from monitor.store.tables.work import parts, quarantine, runs, samples, windows
+from monitor.store.tables.work import parts, processes, quarantine, runs, samples, windows
 
 __all__ = [
     "Key",
@@ -50,6 +50,7 @@ __all__ = [
     "performance",
     "performance_references",
     "plans",
+    "processes",
     "quarantine",
     "runs",
     "samples",
