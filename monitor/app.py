@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 
 from monitor.clock import Clock, SystemClock
 from monitor.contract import Loaded, parse, resolve_secret
-from monitor.contract.model import AlertmanagerChannel as AlertmanagerSpec
+from monitor.contract.channels import Channel as ChannelSpec
 from monitor.contract.model import RetrainingTarget
-from monitor.contract.model import WebhookChannel as WebhookSpec
 from monitor.delivery import dispatch
-from monitor.delivery.channels.alertmanager import AlertmanagerChannel, address
 from monitor.delivery.channels.base import Channel
-from monitor.delivery.channels.webhook import WebhookChannel
+from monitor.delivery.channels.made import make
 from monitor.errors import ContractError
 from monitor.progress import Progress, silent
 from monitor.settings import Settings
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Spec = WebhookSpec | AlertmanagerSpec | RetrainingTarget
+Spec = ChannelSpec | RetrainingTarget
 
 
 @dataclass
@@ -43,6 +41,7 @@ class App:
     patient: bool = False  # a reading that failed waits for its turn; a person who asks is answered at once
     _pipelines: dict[int, Pipeline] = field(default_factory=dict)
     _channels: dict[str, tuple[tuple[Spec, Path], Channel]] = field(default_factory=dict)
+    _dispatcher: dispatch.Dispatcher | None = None
 
     @classmethod
     def open(cls, settings: Settings, clock: Clock | None = None, *, patient: bool = False) -> App:
@@ -124,18 +123,34 @@ class App:
         from monitor.delivery.late import LatePoster, LateSigner
         from monitor.retraining.targets.webhook import RetrainingWebhook
 
-        allow = (*spec.allow, *self.settings.allowed_addresses)
-        if isinstance(spec, AlertmanagerSpec):
-            return AlertmanagerChannel(
-                LatePoster(lambda: address(resolve_secret(spec.url, base_path)), allow)
-            )
-        kind = RetrainingWebhook if isinstance(spec, RetrainingTarget) else WebhookChannel
-        poster = LatePoster(lambda: resolve_secret(spec.url, base_path), allow)
-        return kind(poster, LateSigner(lambda: resolve_secret(spec.secret, base_path)))
+        def resolve(reference: str) -> str:
+            return resolve_secret(reference, base_path)
+
+        if not isinstance(spec, RetrainingTarget):
+            return make(spec, resolve, self.settings.allowed_addresses)
+        poster = LatePoster(lambda: resolve(spec.url), (*spec.allow, *self.settings.allowed_addresses))
+        return RetrainingWebhook(poster, LateSigner(lambda: resolve(spec.secret)))
+
+    def all_channels(self) -> dict[str, Channel]:
+        """The channels of every model, by the names that the outbox knows them by."""
+        return {name: channel for one in self.watched() for name, channel in self.channels(one).items()}
 
     def deliver(self, limit: int = 100) -> dispatch.Counts:
-        """Send what is due in the outbox of every model, and repeat what still fires to Alertmanager."""
-        channels = {name: channel for one in self.watched() for name, channel in self.channels(one).items()}
+        """Send what is due in the outbox of every model, on each channel up to `limit` messages, and repeat what still
+        fires to Alertmanager; waits for all of it.
+        """
+        channels = self.all_channels()
         counts = dispatch.deliver_due(self.store, self.clock, channels, limit)
         dispatch.resend(self.store, self.clock, channels)
         return counts
+
+    def keep_delivering(self) -> None:
+        """What `deliver` does, without waiting: for a tick. `stop_delivering` waits for what is on its way."""
+        if self._dispatcher is None:
+            self._dispatcher = dispatch.Dispatcher(self.store, self.clock)
+        self._dispatcher.tick(self.all_channels())
+
+    def stop_delivering(self) -> None:
+        if self._dispatcher is not None:
+            self._dispatcher.close()
+            self._dispatcher = None

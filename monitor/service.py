@@ -48,7 +48,7 @@ def serve(contracts: Sequence[Path], database: str | None, host: str | None, por
     scheduler = Scheduler(
         {
             "work": (settings.tick_seconds, worker.work),
-            "deliver": (min(settings.tick_seconds, 5.0), app.deliver),
+            "deliver": (min(settings.tick_seconds, 5.0), app.keep_delivering),
         }
     )
     server = uvicorn.Config(
@@ -73,6 +73,7 @@ def serve(contracts: Sequence[Path], database: str | None, host: str | None, por
     finally:
         worker.stop()
         scheduler.stop()
+        app.stop_delivering()
         app.store.close()
 
 

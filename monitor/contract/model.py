@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
 from monitor.contract import values as v
+from monitor.contract.channels import Channel
 
 if TYPE_CHECKING:
     from checks.baseline import Budget, Calendar
@@ -241,26 +242,6 @@ class Alerts(Part):
         WithJsonSchema({"type": "string", "pattern": r"^[\d.]+ per \d+[smhdw]$", "examples": ["1 per 90d"]}),
     ] = BudgetSpec()
     channels: Recipients = Recipients()
-
-
-class WebhookChannel(Part):
-    """A receiver of signed notifications."""
-
-    type: Literal["webhook"]
-    url: v.Endpoint
-    secret: v.SecretReference
-    allow: tuple[v.Network, ...] = ()  # private networks that this channel may reach
-
-
-class AlertmanagerChannel(Part):
-    """An Alertmanager (API v2); routing stays its own."""
-
-    type: Literal["alertmanager"]
-    url: v.Endpoint
-    allow: tuple[v.Network, ...] = ()
-
-
-Channel = Annotated[WebhookChannel | AlertmanagerChannel, Field(discriminator="type")]
 
 
 class When(Part):

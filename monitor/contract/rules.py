@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib import util
 
+from monitor.contract import channels
 from monitor.contract.explain import suggestion
 from monitor.contract.marks import Path, Problem
 from monitor.contract.model import (
@@ -282,6 +283,10 @@ def recipients_are_channels(contract: Contract) -> Iterator[Problem]:
                 yield Problem(("alerts", "channels", severity, index), f'there is no channel "{name}"{cure}')
 
 
+def channels_are_whole(contract: Contract) -> Iterator[Problem]:
+    yield from channels.problems(contract.channels)
+
+
 def a_page_has_an_owner(contract: Contract) -> Iterator[Problem]:
     if not contract.alerts.channels.page:
         return
@@ -321,6 +326,7 @@ RULES: tuple[Rule, ...] = (
     reference_holds_a_window,
     labels_can_be_joined,
     recipients_are_channels,
+    channels_are_whole,
     a_page_has_an_owner,
     vetoes_ask_for_nothing,
 )
