@@ -38,7 +38,8 @@ class Column:
     languages: tuple[str, ...] | None = None
     detector: str = "ngrams"  # text: what labels whole messages, see checks.text.detectors
     slo_ms: float | None = None  # latency: the threshold of the objective, milliseconds
-    slo_objective: float | None = None  # share of requests that must stay below it, 0..1
+    slo_objective: float | None = None  # share of requests that must stay below it, or be no error, 0..1
+    errors: tuple[str, ...] = ()  # status: values that are errors; "5xx" stands for 500 to 599
 
 
 @dataclass(frozen=True)

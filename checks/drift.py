@@ -325,6 +325,8 @@ def _add_category(reading: _Reading, plan: Plan, column: Column) -> Slots:
         reading.rate("unseen_rate", name, family, values[-1:], values)
     if column.values is not None:
         reading.rate("out_of_range_rate", name, "quality", (reading.slot(name, "out_of_range"),), values)
+    if column.errors:
+        reading.rate("slo_error_rate", name, "service", (reading.slot(name, "errors"),), values)
     if column.role == "prediction":
         for word, slot in zip(_classes(plan, name), values, strict=False):
             reading.rate("class_share", name, "predictions", (slot,), values, word)

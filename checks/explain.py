@@ -51,6 +51,7 @@ _RATE: dict[str, Words] = {
     "non_finite_rate": lambda s: f"values of {s.column} that are no finite number",
     "out_of_range_rate": lambda s: f"values of {s.column} outside its declared range",
     "slo_miss_rate": lambda s: f"requests over the objective of {s.column}",
+    "slo_error_rate": lambda s: f"requests with an error in {s.column}",
 }
 
 

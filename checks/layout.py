@@ -48,9 +48,13 @@ def number_fields(bins: int, latency: bool) -> dict[str, int]:
     return fields
 
 
-def category_fields(words: int) -> dict[str, int]:
-    """Widths of a category column's fields, in order: vocabulary, hash buckets of unseen words, states."""
-    return {"bins": words + UNSEEN_BUCKETS, **dict.fromkeys((*_STATES, "out_of_range"), 1)}
+def category_fields(words: int, errors: bool = False) -> dict[str, int]:
+    """Widths of a category column's fields, in order: vocabulary, hash buckets of unseen words, states.
+
+    `errors`, the records whose value is an error, is counted where a contract says which values are.
+    """
+    fields = {"bins": words + UNSEEN_BUCKETS, **dict.fromkeys((*_STATES, "out_of_range"), 1)}
+    return fields | {"errors": 1} if errors else fields
 
 
 def text_fields(languages: int, calibrated: bool = False) -> dict[str, int]:

@@ -134,7 +134,7 @@ class Plan:
     def _canonical(self) -> bytes:
         body = {
             "version": VERSION,
-            "columns": [asdict(column) for column in self.columns],
+            "columns": [_column_dict(column) for column in self.columns],
             "dimensions": self.dimensions,
             "segments": self.segments,
             "segment_records": self.segment_records,
@@ -203,7 +203,9 @@ class Plan:
                     self.numbers[column.name].bins.count, latency=column.role == "latency"
                 )
             elif column.kind == "category":
-                narrow[column.name] = category_fields(len(self.categories[column.name].words))
+                narrow[column.name] = category_fields(
+                    len(self.categories[column.name].words), errors=bool(column.errors)
+                )
             else:
                 narrow[column.name] = text_fields(
                     len(self.text_facts[column.name].languages),
@@ -242,6 +244,12 @@ def all_segments(dimensions: tuple[str, ...], values: list[tuple[str, str]]) -> 
 
 def _tuples(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()}
+
+
+def _column_dict(column: Column) -> dict[str, Any]:
+    """Without what is not declared since plans were first kept: a plan of then keeps its id."""
+    raw = asdict(column)
+    return raw if column.errors else {name: value for name, value in raw.items() if name != "errors"}
 
 
 def _column(raw: Mapping[str, Any]) -> Column:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from checks import counting
 from checks.batch import Batch, Categories, Cell, Column, Numbers, Texts
 from checks.bins import LOG_BINS, log_bins
+from checks.errors import are_errors
 from checks.layout import (
     CODEC_CELLS,
     CONTENT_BUCKETS,
@@ -200,6 +201,9 @@ class Tally:
         if column.values is not None:
             outside = np.append([word not in column.values for word in cells.words], False).astype(np.bool_)
             self._tally(name, "out_of_range", np.where(outside[codes], 0, -1).astype(np.int32), 1)
+        if column.errors:
+            failed = np.append(are_errors(cells.words, column.errors), False)
+            self._tally(name, "errors", np.where(failed[codes], 0, -1).astype(np.int32), 1)
         self._distinct(name, codes, hashes)
 
     def _texts(self, column: Column, cells: Texts, notes: Annotations) -> None:

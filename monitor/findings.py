@@ -20,6 +20,7 @@ from checks.series import Series
 from monitor import campaigns, deployments, newcomers, privacy
 from monitor.alerts.attributes import Attributes, Bin, Damage, Example, Mix, Moved, Share, Term
 from monitor.alerts.episodes import FamilyFinding
+from monitor.alerts.state import Severity
 from monitor.damage import PLACEHOLDER, proposed
 from monitor.damage import explain as explain_damage
 from monitor.store import samples
@@ -120,7 +121,24 @@ class Findings:
         )
         words = tuple(term.term for term in terms)
         examples = tuple(islice(self._examples(window, finding, words), MAX_EXAMPLES))
-        return FamilyFinding(finding.family, True, finding.clean, since_us, attributes, examples)
+        return FamilyFinding(
+            finding.family,
+            True,
+            finding.clean,
+            since_us,
+            attributes,
+            examples,
+            severity=self._severity(finding),
+        )
+
+    def _severity(self, finding: Finding) -> Severity | None:
+        """Where an objective is declared it says what is worth a call: a budget that burns slowly is a ticket, and so
+        is a drift that leaves the budget alone. None: as the family's."""
+        if finding.family != "service":
+            return None
+        columns = [self._plan.column(self._baseline.series[one.series].column) for one in finding.named]
+        calling = any(one.severity == "page" for one in finding.hard)
+        return None if calling or any(one.slo_objective is None for one in columns) else "ticket"
 
     def _moved(self, window: Window, named: Named) -> Moved:
         series, scores = self._baseline.series[named.series], window.scores

@@ -41,6 +41,7 @@ class FamilyFinding:
     since_us: int
     attributes: Attributes = NOTHING
     examples: tuple[Example, ...] = ()
+    severity: Severity | None = None  # as the family's, if none is said
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +240,7 @@ def _observed(finding: FamilyFinding, window_us: int) -> Observed:
     return Observed(
         firing=finding.firing,
         clean=finding.clean,
-        severity=severity(finding.family),
+        severity=finding.severity or severity(finding.family),
         hard=bool(finding.attributes.hard),
         since_us=finding.since_us,
         window_us=window_us,

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
 from monitor.contract import values as v
+from monitor.contract.objective import SERVER_ERRORS, Slo
 from monitor.contract.channels import Channel
 
 if TYPE_CHECKING:
@@ -97,21 +98,6 @@ def _source_type(value: Any) -> str | None:
 Source = Annotated[
     Annotated[FilesSource, Tag("files")] | Annotated[SqlSource, Tag("sql")], Discriminator(_source_type)
 ]
-
-
-class Slo(Part):
-    """A latency objective: a percentile in milliseconds, and the share of requests that must stay below."""
-
-    p50: Annotated[float, Field(gt=0)] | None = None
-    p90: Annotated[float, Field(gt=0)] | None = None
-    p95: Annotated[float, Field(gt=0)] | None = None
-    p99: Annotated[float, Field(gt=0)] | None = None
-    objective: Annotated[float, Field(gt=0, lt=1)] | None = None
-
-    def limits(self) -> list[tuple[float, float]]:
-        """(share, milliseconds) of every percentile that is written; a valid contract has exactly one."""
-        written = ((0.50, self.p50), (0.90, self.p90), (0.95, self.p95), (0.99, self.p99))
-        return [(self.objective or share, ms) for share, ms in written if ms is not None]
 
 
 class ColumnSpec(Part):
@@ -308,7 +294,8 @@ class Contract(Part):
         made = []
         for name, spec in self.column_specs.items():
             limits = spec.slo.limits() if spec.slo else []
-            share, limit = limits[0] if limits else (None, None)
+            share, limit = limits[0] if limits else (spec.slo.objective if spec.slo else None, None)
+            failing = spec.slo is not None and spec.role == "status"
             made.append(
                 Column(
                     name=name,
@@ -320,6 +307,7 @@ class Contract(Part):
                     detector=spec.detector or "ngrams",
                     slo_ms=limit,
                     slo_objective=share,
+                    errors=((spec.slo and spec.slo.errors) or SERVER_ERRORS) if failing else (),
                 )
             )
         return tuple(made)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib import util
 
 from monitor.contract import channels
+from monitor.contract import objective
 from monitor.contract.explain import suggestion
 from monitor.contract.marks import Path, Problem
 from monitor.contract.model import (
@@ -102,10 +103,8 @@ def settings_fit_kind(contract: Contract) -> Iterator[Problem]:
                     (*at, "evidently", index),
                     f"Evidently has no test {method} for a {spec.kind}; choose from {', '.join(usable)}",
                 )
-        if spec.slo is not None and spec.role != "latency":
-            yield Problem((*at, "slo"), f"a {spec.role} has no objective; use role: latency")
-        if spec.slo is not None and len(spec.slo.limits()) != 1:
-            yield Problem((*at, "slo"), "needs one percentile in milliseconds, such as {p99: 200}")
+        if spec.slo is not None:
+            yield from objective.problems(spec.slo, spec.role, spec.values, (*at, "slo"))
         for index, count in _repeats(spec.values or ()):
             yield Problem((*at, "values", index), f'"{count}" is listed twice; keep one')
 

@@ -25,6 +25,7 @@ _SERIES = {
     "label_coverage": "predictions of {column} whose label is known",
     "label_delay_days": "days until a label comes ({term})",
     "slo_miss_rate": "requests that missed the objective of {column}",
+    "slo_error_rate": "requests with an error in {column}",
     "language_share": "messages in “{term}”",
     "mixed_rate": "messages that mix languages",
     "mixed_share_corrected": "messages that mix languages, corrected by labelled ones",
