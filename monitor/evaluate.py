@@ -25,7 +25,7 @@ from checks.series import Family, Observations, Series
 from monitor import corrected, failpoints, jobs, judging, profiles, rebasing
 from monitor.alerts import episodes, notify
 from monitor.alerts.attributes import Attributes
-from monitor.alerts.message import Context
+from monitor.alerts.audience import audience_of
 from monitor.alerts.state import Absent, Opened, Resolved
 from monitor.beside import Beside
 from monitor.clock import Clock
@@ -66,14 +66,8 @@ class _FeedbackCame(Exception):
     """Somebody said something of an alert between reading and writing."""
 
 
-def _closed(begun: Sequence[alert_rows.EpisodeRow], start_us: int) -> list[episodes.Change]:
-    """What people are told of episodes that feedback closed before this window."""
-    return [
-        episodes.Change(
-            one.id, one.family, None if one.inhibited_by is not None else "resolved", Resolved(start_us)
-        )
-        for one in begun
-    ]
+def _fires(finding: episodes.Finding) -> bool:
+    return isinstance(finding, episodes.FamilyFinding) and finding.firing
 
 
 class Evaluator:
@@ -127,7 +121,6 @@ class Evaluator:
         )
         baseline = fitted.baseline
         scores = fitted.scores or baselines.score(baseline, obs)
-        self._references.save(baseline, baseline.facts.to_us, Fitted(), "the reference closed")
         now_us = self._clock.now_us()
         starts = obs.start_us.tolist()
         for first in range(0, len(starts), _SLICE):
@@ -143,6 +136,8 @@ class Evaluator:
                 windows.mark(conn, self._watched.id, starts[some], "reference", now_us)
             failpoints.reach("fit.written")
             progress("writing the reference", min(first + _SLICE, len(starts)), len(starts))
+        # Last: whoever is killed before it leaves a model that is still learning, and the same is written again.
+        self._references.save(baseline, baseline.facts.to_us, Fitted(), "the reference closed")
         failpoints.reach("fit.committed")
         return self._must_have_reference()
 
@@ -192,6 +187,11 @@ class Evaluator:
         with self._store.read() as conn:
             measured = runs.latest(conn, self._watched.id, "measure", start_us)
             before = sequences.latest_before(conn, self._watched.id, start_us)
+            edited = (
+                []
+                if before is None
+                else alert_rows.ended_at(conn, self._watched.id, before[0], alert_rows.RULE_CHANGED)
+            )
         before_us, state = (
             (before[0], State.decode(before[1])) if before is not None else (None, State.empty(baseline))
         )
@@ -210,7 +210,7 @@ class Evaluator:
             before_us=before_us,
             recent_us=recent_us,
             changed=self._changed_before(start_us, recent_us, known),
-            started=tuple(sorted({episode.family for episode in begun})),
+            started=tuple(sorted({*(episode.family for episode in begun), *edited})),
             quiet=rebasing.quiet(known, start_us, reference.fitted),
         )
         judged = judging.judge(
@@ -219,7 +219,12 @@ class Evaluator:
         )
         scores, state, judgement = judged.scores, judged.state, judged.judgement
         findings = Findings(self._store, self._watched, self._plan, baseline, reference.profile, self._merged)
-        named = findings.of(Window(start_us, profile, scores), judgement)
+        named: list[episodes.Finding] = [*findings.of(Window(start_us, profile, scores), judgement)]
+        if profile.records == 0:
+            # What is not there is broken if anything is, and not calm.
+            named = [
+                one if _fires(one) else episodes.FamilyAbsent(one.family, Absent("no_data")) for one in named
+            ]
         now_us = self._clock.now_us()
         performance = self._look_at_performance(self._references.first())
         looked = performance.look(start_us, now_us) if performance is not None else None
@@ -235,7 +240,7 @@ class Evaluator:
             self._write_verdicts(conn, run, reference, scores, judgement)
             if performance is not None and looked is not None:
                 performance.write(conn, looked, start_us, run.revision)
-            changes = self._record(conn, run, named, _closed(begun, start_us), now_us)
+            changes = self._record(conn, run, named, now_us)
             # Also when the window is judged again, long after its episode was closed.
             ended = alert_rows.ended_at(conn, self._watched.id, start_us)
             state = judging.restarted(baseline, state, ended)
@@ -393,8 +398,8 @@ class Evaluator:
         return self._watched.grid.window_end(run.window_start_us) - run.window_start_us
 
     def _telling(
-        self, conn: Connection, run: Run, named: Sequence[episodes.FamilyFinding]
-    ) -> list[episodes.FamilyFinding]:
+        self, conn: Connection, run: Run, named: Sequence[episodes.Finding]
+    ) -> list[episodes.Finding]:
         """The findings that may move alerts: they go forward in time only.
 
         A revision of the last judged window opens what it now shows to be broken; of earlier ones nothing moves.
@@ -405,41 +410,18 @@ class Evaluator:
         if run.window_start_us < last_us:
             return []
         already = {row.family for row in alert_rows.open_of(conn, self._watched.id)}
-        return [finding for finding in named if finding.firing and finding.family not in already]
+        return [finding for finding in named if _fires(finding) and finding.family not in already]
 
     def _record(
-        self,
-        conn: Connection,
-        run: Run,
-        named: Sequence[episodes.FamilyFinding],
-        closed: Sequence[episodes.Change],
-        now_us: int,
+        self, conn: Connection, run: Run, named: Sequence[episodes.Finding], now_us: int
     ) -> tuple[episodes.Change, ...]:
-        """Write the episodes of a window, and tell of what changed and of what feedback has `closed` before it."""
+        """Write the episodes of a window, and tell of what changed."""
         contract, watched = self._watched.contract, self._watched
         telling = self._telling(conn, run, named)
         if not telling:
             return ()
-        last_us = windows.last_judged_us(conn, watched.id)
-        if last_us is not None and run.window_start_us <= last_us:
-            closed = ()
-        changes = (
-            *closed,
-            *episodes.record(conn, watched.id, run.window_start_us, self._length(run), telling, now_us),
-        )
-        context = Context(
-            model=watched.name,
-            owner=contract.owner or "",
-            runbook=contract.runbook or "",
-            public_url=self._public_url,
-            timezone=contract.timezone,
-        )
-        recipients = contract.alerts.channels
-        routes = {
-            "page": [watched.channel(name) for name in recipients.page],
-            "ticket": [watched.channel(name) for name in recipients.ticket],
-        }
-        notify.announce(conn, watched.id, context, changes, routes, self._channels, now_us)
+        changes = episodes.record(conn, watched.id, run.window_start_us, self._length(run), telling, now_us)
+        notify.announce(conn, watched.id, audience_of(watched, self._channels, self._public_url), now_us)
         failpoints.reach("judge.announced")
         if contract.retraining is not None:
             policy = Policy(

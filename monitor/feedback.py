@@ -1,16 +1,20 @@
 """What a person says of an alert: that the change is expected, or that it was a false alarm.
 
 The episode is closed at once and the sequence of its family begins anew with the next window. What is normal moves
-when that window is judged (`rebasing`). Nothing here needs numbers: the API may do it.
+when that window is judged (`rebasing`). Taken back, the episode goes on. Nothing here needs numbers: the API may do
+it.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from monitor.alerts import episodes
 from monitor.errors import Conflict, UsageError
 from monitor.store import alerts, audit, feedback, models, windows
 from monitor.store.feedback import Feedback, Verdict
+
+_CLOSED_BY = "feedback: "
 
 
 def give(conn: Connection, episode_id: int, verdict: Verdict, note: str, author: str, now_us: int) -> None:
@@ -30,17 +34,15 @@ def give(conn: Connection, episode_id: int, verdict: Verdict, note: str, author:
     feedback.add(conn, episode.model_id, episode_id, verdict, note, author, next_us, now_us)
     detail = {"verdict": verdict, "by": author, "note": note}
     alerts.add_event(conn, episode_id, last_us, "feedback", detail, now_us)
-    if episode.closed_us is None:
-        reason = f"feedback: {verdict}"
-        alerts.change_episode(conn, episode_id, closed_us=last_us, close_reason=reason)
-        row = alerts.states(conn, episode.model_id)[episode.family]
-        alerts.save(conn, episode.model_id, alerts.AlertRow(row.family, "ok", row.health, None, 0, now_us))
+    episodes.close(conn, episode, last_us, f"{_CLOSED_BY}{verdict}", now_us)
     audit.append(conn, author, "alert.feedback", f"episode/{episode_id}", detail, now_us)
 
 
 def undo(conn: Connection, episode_id: int, author: str, now_us: int) -> None:
-    """Take back what was said of an episode, from the next window on. It stays closed: if the change is still there,
-    it is found again. UsageError if nothing was said.
+    """Take back what was said of an episode, from the next window on. UsageError if nothing was said.
+
+    An episode that this had closed is open again, as it was left, and its next windows say whether it is over. It stays
+    closed where another one of its family has opened since, which tells the rest of the story.
     """
     episode = alerts.get(conn, episode_id)
     models.lock(conn, episode.model_id)
@@ -51,6 +53,8 @@ def undo(conn: Connection, episode_id: int, author: str, now_us: int) -> None:
     feedback.undo(conn, said.id, author, next_us)
     detail = {"verdict": said.verdict, "by": author}
     alerts.add_event(conn, episode_id, last_us, "feedback undone", detail, now_us)
+    if (episode.close_reason or "").startswith(_CLOSED_BY):
+        episodes.reopen(conn, episode, last_us, now_us)
     audit.append(conn, author, "alert.feedback_undone", f"episode/{episode_id}", detail, now_us)
 
 

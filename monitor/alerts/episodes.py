@@ -1,39 +1,55 @@
 """From the findings of one judged window to episodes in the store, in the transaction of the judge.
 
-Breaks are recorded before drifts, so that a break which opens in the same window already explains them.
+Breaks are recorded before drifts, so that a break which opens in the same window already explains them. What people
+close and reopen goes through the same machine. Nothing is sent here: see `notify.announce`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from monitor.alerts import message
+from monitor.alerts import message, telling
 from monitor.alerts.attributes import NOTHING, Attributes, Example, grown
-from monitor.alerts.families import BREAKS, Breaker, inhibitor, severity
+from monitor.alerts.families import BREAKS, HEALTH, Breaker, inhibitor, patience, severity
 from monitor.alerts.state import (
-    CLEAN_WINDOWS,
     Absent,
     AlertState,
+    Calmed,
+    Close,
+    Closed,
     Effect,
+    Flapping,
     Health,
     Observed,
     Opened,
+    Patience,
     Recovering,
     Relapsed,
+    Reopen,
+    Reopened,
     Resolved,
     Severity,
+    Status,
     Updated,
     advance,
 )
+from monitor.alerts.telling import Told
 from monitor.store import alerts as store
+from monitor.store import models, tellings
+
+# A watch that was blind for so many windows is nobody's ticket any more.
+BLIND_PAGES = 12
 
 
 @dataclass(frozen=True, slots=True)
 class FamilyFinding:
-    """What one judged window says about one family, with the names and examples that go into its episode."""
+    """What one judged window says about one family, with the names and examples that go into its episode.
+
+    `hard` and `severity` are what the attributes and the family say, where None is given.
+    """
 
     family: str
     firing: bool
@@ -41,7 +57,8 @@ class FamilyFinding:
     since_us: int
     attributes: Attributes = NOTHING
     examples: tuple[Example, ...] = ()
-    severity: Severity | None = None  # as the family's, if none is said
+    hard: bool | None = None
+    severity: Severity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +67,9 @@ class FamilyAbsent:
 
     family: str
     absent: Absent
+
+
+Finding = FamilyFinding | FamilyAbsent
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +81,11 @@ class Released:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something that became of an episode in this window. `event` is what people are told, None if they are
-    not.
-    """
+    """Something that became of an episode in this window."""
 
     episode_id: int
     family: str
-    event: message.Event | None
     effect: Effect | Released
-    previous_severity: Severity | None = None
 
 
 def record(
@@ -77,31 +93,97 @@ def record(
     model_id: int,
     window_us: int,
     window_length_us: int,
-    findings: Iterable[FamilyFinding | FamilyAbsent],
+    findings: Iterable[Finding],
     now_us: int,
     *,
-    clean_windows: int = CLEAN_WINDOWS,
+    waits: Patience | None = None,
 ) -> tuple[Change, ...]:
     """Advance the alert of every family in `findings` by one window and write what came of it.
 
-    Writes alerts, episodes, episode_events and evidence; sends nothing (see `notify.announce`). A family
-    without a finding keeps its state. Windows of a model must be recorded in order of time.
+    Writes alerts, episodes, episode_events, tellings and evidence; sends nothing. A family without a finding keeps its
+    state. Windows of a model must be recorded in order of time. `waits`: the patience of every family, None for each
+    its own. Windows that tell nothing of some family also count for the health of the watch.
     """
+    models.lock(conn, model_id)  # before any alert: whoever acknowledges or closes takes the same way
     rows = store.states(conn, model_id)
     opened = {episode.id: episode for episode in store.open_of(conn, model_id)}
+    findings = list(findings)
+    findings += _health_of(rows.get(HEALTH), findings, window_us, window_length_us)
     changes: list[Change] = []
     for finding in sorted(findings, key=lambda f: (f.family not in BREAKS, f.family)):
         row = rows.get(finding.family)
         held = _Held.of(row, opened.get(row.episode_id) if row and row.episode_id is not None else None)
         if isinstance(finding, FamilyAbsent):
             state, _ = advance(held.state, finding.absent, now_us)
-            _save(conn, model_id, finding.family, state, held.episode_id)
+            _save(conn, model_id, finding.family, state, held)
             continue
-        event = _observed(finding, window_us)
-        state, effects = advance(held.state, event, now_us, clean_windows=clean_windows)
+        event = _observed(finding, held, window_us, window_length_us)
+        state, effects = advance(held.state, event, now_us, patience=waits or patience(finding.family))
+        if row is not None and state is held.state:
+            continue  # this window was seen
         writer = _Writer(conn, model_id, window_us, window_length_us, now_us)
         changes += writer.write(finding, held, state, effects)
     return tuple(changes)
+
+
+def blind(health: Health, since_us: int, window_us: int, window_length_us: int) -> FamilyFinding:
+    """The finding that the watch of a model cannot see: there are no records, a run is dead, or nothing is judged."""
+    said = {
+        "no_data": "no_data: there are no records to judge",
+        "error": "error: the window could not be measured; `driftglass status` shows the dead run",
+        "stale": "stale: no window was judged for too long; `driftglass status` shows what waits",
+    }[health]
+    page = window_us - since_us >= BLIND_PAGES * window_length_us
+    return FamilyFinding(
+        HEALTH,
+        firing=True,
+        clean=False,
+        since_us=since_us,
+        attributes=Attributes(hard=(said,)),
+        # Windows without records wait for a third: a night may be quiet. A dead run is dead.
+        hard=health != "no_data",
+        severity="page" if page else "ticket",
+    )
+
+
+def close(conn: Connection, episode: store.EpisodeRow, window_us: int, reason: str, now_us: int) -> bool:
+    """End an open episode for another reason than clean windows; False if it is closed already. Its model is locked
+    by the caller.
+    """
+    row = store.states(conn, episode.model_id).get(episode.family)
+    if episode.closed_us is not None or row is None or row.episode_id != episode.id:
+        return False
+    held = _Held.of(row, episode)
+    state, _ = advance(held.state, Close(window_us), now_us)
+    store.change_episode(conn, episode.id, closed_us=window_us, close_reason=reason)
+    store.add_event(conn, episode.id, window_us, "closed", {"reason": reason}, now_us)
+    _save(conn, episode.model_id, episode.family, state, held)
+    _wake(conn, episode.id)
+    return True
+
+
+def reopen(conn: Connection, episode: store.EpisodeRow, window_us: int, now_us: int) -> bool:
+    """Let a closed episode go on; False if another one of its family is open, or it is itself. The model is locked by
+    the caller.
+    """
+    row = store.states(conn, episode.model_id).get(episode.family)
+    if episode.closed_us is None or row is None or row.episode_id is not None:
+        return False
+    held = _Held.of(row, None)
+    event = Reopen(
+        window_us,
+        _severity(episode.severity),
+        episode.since_us,
+        episode.opened_us,
+        episode.last_us,
+        Attributes.decode(episode.attributes).named,
+    )
+    state, _ = advance(held.state, event, now_us)
+    store.change_episode(conn, episode.id, closed_us=None, close_reason=None)
+    store.add_event(conn, episode.id, window_us, "reopened", {}, now_us)
+    _save(conn, episode.model_id, episode.family, state, replace(held, episode_id=episode.id))
+    _wake(conn, episode.id, reopened=True)
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,24 +194,36 @@ class _Held:
     episode_id: int | None
     inhibited_by: str | None
     attributes: Attributes
+    flapping: str = "no"
 
     @classmethod
     def of(cls, row: store.AlertRow | None, episode: store.EpisodeRow | None) -> _Held:
-        if row is None or episode is None:
-            return cls(AlertState(health=_health(row)), None, None, NOTHING)
-        attributes = Attributes.decode(episode.attributes)
+        if row is None:
+            return cls(AlertState(), None, None, NOTHING)
+        status: Status = "pending" if row.state == "pending" else "ok"
         state = AlertState(
+            status=status,
+            health=_health(row.health),
+            recent=row.recent,
+            seen_us=row.seen_us,
+            transitions=row.transitions,
+            flapping=row.flapping != "no",
+            updated_us=row.updated_us,
+        )
+        if episode is None:
+            return cls(state, None, None, NOTHING, row.flapping)
+        attributes = Attributes.decode(episode.attributes)
+        state = replace(
+            state,
             status="recovering" if row.state == "recovering" else "firing",
-            health=_health(row),
             clean_windows=row.clean_windows,
             severity=_severity(episode.severity),
             since_us=episode.since_us,
             opened_us=episode.opened_us,
             last_us=episode.last_us,
             named=attributes.named,
-            updated_us=row.updated_us,
         )
-        return cls(state, episode.id, episode.inhibited_by, attributes)
+        return cls(state, episode.id, episode.inhibited_by, attributes, row.flapping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,27 +242,29 @@ class _Writer:
         episode_id = held.episode_id
         changes: list[Change] = []
         if effects and isinstance(effects[0], Opened):
-            episode_id, event = self._open(finding, effects[0])
-            changes.append(Change(episode_id, finding.family, event, effects[0]))
-        elif episode_id is not None:
+            episode_id = self._open(finding, effects[0])
+            changes.append(Change(episode_id, finding.family, effects[0]))
+            effects = effects[1:]
+        elif episode_id is not None and state.last_us == self.window_us:
+            self._grow(episode_id, finding, held, state)
+            if held.inhibited_by is not None and self._released(episode_id, held.inhibited_by):
+                changes.append(Change(episode_id, finding.family, Released(self.window_us)))
+        if episode_id is not None:
+            changes += [self._follow(episode_id, finding.family, effect) for effect in effects]
             if state.last_us == self.window_us:
-                self._grow(episode_id, finding, held, state)
-                if held.inhibited_by is not None and self._released(episode_id, held.inhibited_by):
-                    released = Released(self.window_us)
-                    changes.append(Change(episode_id, finding.family, "opened", released))
-                    held = replace(held, inhibited_by=None)
-            changes += [self._follow(episode_id, finding.family, held, effect) for effect in effects]
-        if episode_id is not None and state.last_us == self.window_us:
-            store.add_evidence(
-                self.conn,
-                episode_id,
-                self.window_us,
-                [(found.event_id, found.label, found.excerpt, found.repair) for found in finding.examples],
-            )
-        _save(self.conn, self.model_id, finding.family, state, None if state.status == "ok" else episode_id)
+                store.add_evidence(
+                    self.conn,
+                    episode_id,
+                    self.window_us,
+                    [
+                        (found.event_id, found.label, found.excerpt, found.repair)
+                        for found in finding.examples
+                    ],
+                )
+        _save(self.conn, self.model_id, finding.family, state, replace(held, episode_id=episode_id))
         return changes
 
-    def _open(self, finding: FamilyFinding, effect: Opened) -> tuple[int, message.Event | None]:
+    def _open(self, finding: FamilyFinding, effect: Opened) -> int:
         breaks = [
             Breaker(episode.family, episode.since_us)
             for episode in store.open_of(self.conn, self.model_id)
@@ -186,10 +282,11 @@ class _Writer:
             summary=message.summary(finding.attributes),
             attributes=finding.attributes.encode(),
         )
+        tellings.begin(self.conn, self.model_id, episode_id, Told(began=effect.severity).encode())
         self._event(episode_id, "opened", {"severity": effect.severity})
         if cause is not None:
             self._event(episode_id, "inhibited", {"by": cause})
-        return episode_id, None if cause is not None else "opened"
+        return episode_id
 
     def _grow(self, episode_id: int, finding: FamilyFinding, held: _Held, state: AlertState) -> None:
         attributes = grown(held.attributes, finding.attributes)
@@ -201,6 +298,15 @@ class _Writer:
             summary=message.summary(attributes),
             attributes=attributes.encode(),
         )
+        row = tellings.get(self.conn, episode_id)
+        if row is None or row.told is None or '"snoozed": null' in row.told:
+            return
+        told, lapsed = telling.grew(
+            Told.decode(row.told), sizes(finding.attributes), finding.attributes.named
+        )
+        if lapsed:
+            tellings.save(self.conn, row, told.encode(), waits=tellings.LOOK_NOW, until_us=told.until_us)
+            self._event(episode_id, "snooze ended", {"why": "worse"})
 
     def _released(self, episode_id: int, cause: str) -> bool:
         """A drift that still breaches when its break is over has a cause of its own: now people are told."""
@@ -210,55 +316,105 @@ class _Writer:
         self._event(episode_id, "released", {"by": cause})
         return True
 
-    def _follow(self, episode_id: int, family: str, held: _Held, effect: Effect) -> Change:
-        told = held.inhibited_by is None
+    def _follow(self, episode_id: int, family: str, effect: Effect) -> Change:
         match effect:
             case Updated():
-                self._event(
-                    episode_id,
-                    "updated",
-                    {"named": list(effect.named), "severity": effect.severity, "escalated": effect.escalated},
-                )
-                event: message.Event | None = "updated" if effect.escalated and told else None
-                before = held.state.severity if effect.escalated else None
-                return Change(episode_id, family, event, effect, previous_severity=before)
+                named = {
+                    "named": list(effect.named),
+                    "severity": effect.severity,
+                    "escalated": effect.escalated,
+                }
+                self._event(episode_id, "updated", named)
             case Resolved():
                 store.change_episode(
                     self.conn, episode_id, closed_us=self.window_us, close_reason=store.CLEAN
                 )
                 self._event(episode_id, "resolved", {})
-                return Change(episode_id, family, "resolved" if told else None, effect)
-            case Recovering() | Relapsed() | Opened():
+                _wake(self.conn, episode_id)
+            case Recovering() | Relapsed() | Opened() | Closed() | Reopened() | Flapping() | Calmed():
                 self._event(episode_id, type(effect).__name__.lower(), {})
-                return Change(episode_id, family, None, effect)
+        return Change(episode_id, family, effect)
 
-    def _event(self, episode_id: int, event: str, detail: dict[str, object]) -> None:
+    def _event(self, episode_id: int, event: str, detail: Mapping[str, object]) -> None:
         store.add_event(self.conn, episode_id, self.window_us, event, detail, self.now_us)
 
 
-def _observed(finding: FamilyFinding, window_us: int) -> Observed:
+def sizes(attributes: Attributes) -> dict[str, float]:
+    """How large each named series is, as a snooze remembers it; a break is as large as a break can be."""
+    known = {moved.series: abs(moved.effect) for moved in attributes.moved if moved.effect is not None}
+    return {name: known.get(name, 0.0) for name in attributes.named}
+
+
+def _health_of(
+    row: store.AlertRow | None,
+    findings: Sequence[Finding],
+    window_us: int,
+    window_length_us: int,
+) -> list[FamilyFinding]:
+    """What a window says of the watch itself; nothing where all is well and ever was."""
+    if any(finding.family == HEALTH for finding in findings):
+        return []
+    absent = [finding.absent.health for finding in findings if isinstance(finding, FamilyAbsent)]
+    if absent:
+        health: Health = "error" if "error" in absent else absent[0]
+        return [blind(health, window_us, window_us, window_length_us)]
+    if row is None or not findings:
+        return []
+    return [FamilyFinding(HEALTH, firing=False, clean=True, since_us=window_us)]
+
+
+def _observed(finding: FamilyFinding, held: _Held, window_us: int, window_length_us: int) -> Observed:
+    since_us, worst = finding.since_us, finding.severity or severity(finding.family)
+    if finding.family == HEALTH and finding.firing:
+        # It began with the first window that nothing was seen of.
+        before = (~held.state.recent & (held.state.recent + 1)).bit_length() - 1
+        since_us = since_us - before * window_length_us
+        if (
+            held.state.since_us is not None
+            and window_us - held.state.since_us >= BLIND_PAGES * window_length_us
+        ):
+            worst = "page"
     return Observed(
         firing=finding.firing,
         clean=finding.clean,
-        severity=finding.severity or severity(finding.family),
-        hard=bool(finding.attributes.hard),
-        since_us=finding.since_us,
+        severity=worst,
+        hard=bool(finding.attributes.hard) if finding.hard is None else finding.hard,
+        since_us=since_us,
         window_us=window_us,
         named=finding.attributes.named,
     )
 
 
-def _save(conn: Connection, model_id: int, family: str, state: AlertState, episode_id: int | None) -> None:
+def _wake(conn: Connection, episode_id: int, *, reopened: bool = False) -> None:
+    """Something may be to tell of an episode that no window touches any more."""
+    row = tellings.get(conn, episode_id)
+    assert row is not None
+    told = telling.known(row.told, _severity(row.severity), inhibited=row.inhibited_by is not None)
+    if reopened:
+        told = telling.reopened(told, _severity(row.severity))
+    tellings.save(conn, row, told.encode(), waits=tellings.LOOK_NOW, until_us=told.until_us)
+
+
+def _save(conn: Connection, model_id: int, family: str, state: AlertState, held: _Held) -> None:
+    flapping = "no" if not state.flapping else "new" if held.flapping == "no" else held.flapping
     row = store.AlertRow(
-        family, state.status, state.health, episode_id, state.clean_windows, state.updated_us
+        family,
+        state.status,
+        state.health,
+        held.episode_id if state.is_open else None,
+        state.clean_windows,
+        state.updated_us,
+        state.recent,
+        state.seen_us,
+        state.transitions,
+        flapping,
     )
     store.save(conn, model_id, row)
 
 
-def _health(row: store.AlertRow | None) -> Health:
-    if row is None or row.health == "fresh":
-        return "fresh"
-    return "no_data" if row.health == "no_data" else "error"
+def _health(text: str) -> Health:
+    known: tuple[Health, ...] = ("no_data", "error", "stale")
+    return next((health for health in known if health == text), "fresh")
 
 
 def _severity(text: str | None) -> Severity:

@@ -15,16 +15,25 @@ from zoneinfo import ZoneInfo
 
 from monitor.alerts.attributes import Attributes, Example, Moved
 from monitor.alerts.state import Severity
+from monitor.store.alerts import CLEAN
 
-Event = Literal["opened", "updated", "resolved"]
+Event = Literal["opened", "updated", "reminder", "flapping", "resolved"]
 
 MAX_EXAMPLES = 5
 MAX_MOVED = 8
 MAX_SEGMENTS = 5
 EXCERPT_CHARS = 120
+MAX_OTHERS = 50
 MOST_TIMES = 1_000  # beyond it the factor is about how rare the normal is, and no longer about the change
 
-_TITLE: dict[Event, str] = {"opened": "changed", "updated": "got worse", "resolved": "is back to normal"}
+_TITLE: dict[Event, str] = {
+    "opened": "changed",
+    "updated": "got worse",
+    "reminder": "is still not normal",
+    "flapping": "comes and goes",
+    "resolved": "is back to normal",
+}
+_QUIET = "It opened and ended more than four times within 24 windows: nothing more is sent until it is calm."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,18 @@ class Subject:
     attributes: Attributes
     examples: tuple[Example, ...] = ()
     previous_severity: Severity | None = None
+    close_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """An alert that is told in the same message as a more severe one."""
+
+    episode_id: int
+    model: str
+    family: str
+    severity: Severity
+    summary: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +92,22 @@ class Notification:
         return episode_url(self.context, self.subject.episode_id)
 
 
-def compose(event: Event, context: Context, subject: Subject) -> Notification:
-    """The message about one event of an episode."""
+def compose(event: Event, context: Context, subject: Subject, others: Sequence[Other] = ()) -> Notification:
+    """The message about one event of an episode. `others` had the same event at once and are told with it."""
     attributes = subject.attributes
-    title = f"{context.model}: {subject.family} {_TITLE[event]}"
+    title = f"{context.model}: {subject.family} {_title(event, subject)}"
+    if others:
+        title += f", and {len(others)} more alert{'s' if len(others) > 1 else ''} at once"
     lines = [
         title,
+        *([_QUIET] if event == "flapping" else []),
         f"What changed: {summary(attributes)}",
         f"Since: {_local(subject.since_us, context.timezone)}",
     ]
     if subject.closed_us is not None:
         lines.append(f"Until: {_local(subject.closed_us, context.timezone)}")
+    if subject.close_reason not in (None, CLEAN):
+        lines.append(f"Closed because: {safe(str(subject.close_reason))}")
     if attributes.moved:
         lines.append("How big against normal:")
         lines += [f"  {describe(moved)}" for moved in attributes.moved[:MAX_MOVED]]
@@ -97,9 +123,28 @@ def compose(event: Event, context: Context, subject: Subject) -> Notification:
     url = episode_url(context, subject.episode_id)
     if url:
         lines.append(f"Look: {url}")
-    return Notification(
-        event, context, subject, title, "\n".join(lines), _data(event, context, subject, title, examples)
-    )
+        if event != "resolved":
+            lines.append(f"Acknowledge, snooze or silence: {url}#act")
+    if others:
+        lines.append(f"At the same time {_title(event, subject)}:")
+        lines += [line for other in others[:MAX_OTHERS] for line in _told_with(context, other)]
+        if len(others) > MAX_OTHERS:
+            lines.append(f"  and {len(others) - MAX_OTHERS} more")
+    data = _data(event, context, subject, title, examples)
+    if others:
+        data["together"] = [
+            {
+                "episode": other.episode_id,
+                "model": other.model,
+                "family": other.family,
+                "severity": other.severity,
+                "summary": other.summary,
+                "links": _links(context, other.episode_id),
+            }
+            for other in others[:MAX_OTHERS]
+        ]
+        data["others"] = len(others)
+    return Notification(event, context, subject, title, "\n".join(lines), data)
 
 
 def summary(attributes: Attributes) -> str:
@@ -178,13 +223,43 @@ def _data(
         "segments": [{"segment": s.segment, "share": s.share} for s in attributes.segments[:MAX_SEGMENTS]],
         "consistent_with": list(attributes.sentences),
         "examples": examples,
-        "links": {"alert": episode_url(context, subject.episode_id)} if context.public_url else {},
+        "links": _links(context, subject.episode_id),
     }
+    if subject.previous_severity is not None:
+        data["previous_severity"] = subject.previous_severity
+    if subject.close_reason is not None:
+        data["close_reason"] = subject.close_reason
     if attributes.damage is not None:
         data["damage"] = asdict(attributes.damage)
     if subject.closed_us is not None:
         data["closed"] = iso(subject.closed_us)
     return data
+
+
+def _title(event: Event, subject: Subject) -> str:
+    # Who closed it is no proof that the data are well again.
+    by_hand = event == "resolved" and subject.close_reason not in (None, CLEAN)
+    return "is closed" if by_hand else _TITLE[event]
+
+
+def _told_with(context: Context, other: Other) -> list[str]:
+    url = episode_url(context, other.episode_id)
+    said = f"  {other.severity}: {other.model}: {other.family}: {other.summary}"
+    return [said, *([f"    {url}"] if url else [])]
+
+
+def _links(context: Context, episode_id: int) -> dict[str, str]:
+    """Where to look and where to act. All are pages: following a link changes nothing."""
+    url = episode_url(context, episode_id)
+    if not url:
+        return {}
+    return {
+        "alert": url,
+        "evidence": f"{url}#examples",
+        "acknowledge": f"{url}#acknowledge",
+        "snooze": f"{url}#snooze",
+        "silence": f"{url}#silence",
+    }
 
 
 def _examples(examples: Sequence[Example]) -> list[dict[str, str]]:

@@ -1,13 +1,17 @@
-"""The state machine of one alert: a pure function of its state and what one window showed.
+"""The state machine of one alert: a pure function of its state and what happened.
 
-    state        breach        clean         last_clean    unclear
-    ok           firing        ok            ok            ok
-    firing       firing        recovering    ok            firing
-    recovering   firing        recovering    ok            recovering
+    state        breach     short      clean        last_clean   unclear      closed   reopened
+    ok           firing     pending    ok           ok           ok           ok       firing
+    pending      firing     pending    pending      ok           pending      ok       firing
+    firing       firing     firing     recovering   ok           firing       ok       firing
+    recovering   firing     firing     recovering   ok           recovering   ok       recovering
 
-The key of an alert is (model, family). A breach opens an episode at once: the CUSUM behind a statistical
-finding *is* the persistence, and a hard break needs none. Health stands beside the status: absence of data
-never resolves anything.
+The key of an alert is (model, family). A breach opens an episode at once where the CUSUM behind it *is* the
+persistence, and a hard break needs none; where a rule asks for k breaches in n windows the alert is pending until
+then (`short`). Health stands beside the status: absence of data never resolves anything. A window that was seen
+already changes nothing, unless a revision of it shows a breach that was not there before.
+
+An alert that opens and resolves again and again is `flapping` until it is calm.
 """
 
 from __future__ import annotations
@@ -15,29 +19,60 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Status = Literal["ok", "firing", "recovering"]
-Health = Literal["fresh", "no_data", "error"]
+Status = Literal["ok", "pending", "firing", "recovering"]
+Health = Literal["fresh", "no_data", "error", "stale"]
 Severity = Literal["page", "ticket"]
-Sight = Literal["breach", "clean", "last_clean", "unclear"]
-
-CLEAN_WINDOWS = 3
+Sight = Literal["breach", "short", "clean", "last_clean", "unclear", "closed", "reopened"]
 
 TABLE: dict[tuple[Status, Sight], Status] = {
     ("ok", "breach"): "firing",
+    ("ok", "short"): "pending",
     ("ok", "clean"): "ok",
     ("ok", "last_clean"): "ok",
     ("ok", "unclear"): "ok",
+    ("ok", "closed"): "ok",
+    ("ok", "reopened"): "firing",
+    ("pending", "breach"): "firing",
+    ("pending", "short"): "pending",
+    ("pending", "clean"): "pending",
+    ("pending", "last_clean"): "ok",
+    ("pending", "unclear"): "pending",
+    ("pending", "closed"): "ok",
+    ("pending", "reopened"): "firing",
     ("firing", "breach"): "firing",
+    ("firing", "short"): "firing",
     ("firing", "clean"): "recovering",
     ("firing", "last_clean"): "ok",
     ("firing", "unclear"): "firing",
+    ("firing", "closed"): "ok",
+    ("firing", "reopened"): "firing",
     ("recovering", "breach"): "firing",
+    ("recovering", "short"): "firing",
     ("recovering", "clean"): "recovering",
     ("recovering", "last_clean"): "ok",
     ("recovering", "unclear"): "recovering",
+    ("recovering", "closed"): "ok",
+    ("recovering", "reopened"): "recovering",
 }
 
-_WEIGHT: dict[Severity, int] = {"ticket": 0, "page": 1}
+WEIGHT: dict[Severity, int] = {"ticket": 0, "page": 1}
+
+# More than so many openings and endings within so many windows is flapping; calm is no more than two.
+FLAP_TRANSITIONS, FLAP_WINDOWS, CALM_TRANSITIONS = 4, 24, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an alert waits: `breaches` in the last `windows` (at most 32) open an episode, and `clean_windows` end
+    it. Each is at least 1.
+    """
+
+    clean_windows: int = 3
+    breaches: int = 1
+    windows: int = 1
+
+
+AT_ONCE = Patience()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +101,60 @@ class Observed:
 class Absent:
     """A window that says nothing about the family: there was no data, or it could not be measured."""
 
-    health: Literal["no_data", "error"]
+    health: Literal["no_data", "error", "stale"]
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Somebody or something other than clean windows ends the episode: feedback, or a rule that was edited."""
+
+    window_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """Feedback was taken back: the episode that it closed goes on. The fields are the episode's."""
+
+    window_us: int
+    severity: Severity
+    since_us: int
+    opened_us: int
+    last_us: int
+    named: tuple[str, ...] = ()
+
+
+Event = Observed | Absent | Close | Reopen
 
 
 @dataclass(frozen=True, slots=True)
 class AlertState:
-    """One (model, family). The fields after `clean_windows` describe the open episode; in `ok` they are
-    empty.
+    """One (model, family).
+
+    clean_windows  clean ones in a row, while an episode is open
+    recent         the last 32 windows without an episode as bits, the newest lowest: 1 is a breach
+    seen_us        start of the last judged window
+    transitions    how many windows ago episodes opened and resolved, the latest first
+    The fields from `severity` to `named` describe the open episode; without one they are empty.
     """
 
     status: Status = "ok"
     health: Health = "fresh"
     clean_windows: int = 0
+    recent: int = 0
+    seen_us: int | None = None
+    transitions: tuple[int, ...] = ()
+    flapping: bool = False
     severity: Severity | None = None
     since_us: int | None = None
     opened_us: int | None = None
     last_us: int | None = None
     named: tuple[str, ...] = ()
     updated_us: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an episode is open."""
+        return self.status in ("firing", "recovering")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,47 +191,110 @@ class Resolved:
     window_us: int
 
 
-Effect = Opened | Updated | Recovering | Relapsed | Resolved
+@dataclass(frozen=True, slots=True)
+class Closed:
+    window_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    window_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flapping:
+    """It opened and resolved more than four times within 24 windows."""
+
+    window_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Calmed:
+    """It flapped, and does no longer."""
+
+    window_us: int
+
+
+Effect = Opened | Updated | Recovering | Relapsed | Resolved | Closed | Reopened | Flapping | Calmed
 
 
 def advance(
-    state: AlertState, event: Observed | Absent, now: int, *, clean_windows: int = CLEAN_WINDOWS
+    state: AlertState, event: Event, now: int, *, patience: Patience = AT_ONCE
 ) -> tuple[AlertState, tuple[Effect, ...]]:
-    """The state after one more window, and what happened, in order.
+    """The state after one more event, and what happened, in order.
 
-    `now` is microseconds UTC. `clean_windows` (>= 1) clean windows resolve an episode; a window that is
-    neither a breach nor clean leaves the count as it is. Windows must come in order of time; revisions of
-    past windows do not come here.
+    `now` is microseconds UTC. A window that is neither a breach nor clean leaves the count of clean ones as it is.
+    Windows must come in order of time; of those already seen only the last may come again.
     """
-    if isinstance(event, Absent):
-        return replace(state, health=event.health, updated_us=now), ()
-    sight = _sight(state, event, clean_windows)
-    status = TABLE[state.status, sight]
-    fresh = replace(state, status=status, health="fresh", updated_us=now)
-    if sight == "unclear" or (state.status == "ok" and status == "ok"):
-        return fresh, ()
-    if state.status == "ok":
-        return _opened(fresh, event)
-    if status == "firing":
-        return _breached_again(fresh, event, relapsed=state.status == "recovering")
-    if status == "ok":
-        return AlertState(updated_us=now), (Resolved(event.window_us),)
-    counted = replace(fresh, clean_windows=state.clean_windows + 1)
-    return counted, () if state.status == "recovering" else (Recovering(event.window_us),)
+    match event:
+        case Absent():
+            return replace(state, health=event.health, updated_us=now), ()
+        case Close():
+            return _closed(state, event, now)
+        case Reopen():
+            return _reopened(state, event, now)
+        case Observed():
+            return _observed(state, event, now, patience)
 
 
-def _sight(state: AlertState, event: Observed, clean_windows: int) -> Sight:
-    if event.hard or (event.firing and not event.clean):
-        return "breach"
+def _observed(
+    state: AlertState, event: Observed, now: int, patience: Patience
+) -> tuple[AlertState, tuple[Effect, ...]]:
+    again = state.seen_us is not None and event.window_us <= state.seen_us
+    breached = event.hard or (event.firing and not event.clean)
+    if again and (state.is_open or not breached or event.window_us != state.seen_us):
+        return state, ()
+    recent = state.recent if again else (state.recent << 1) & 0xFFFFFFFF
+    if breached:
+        recent |= 1
+    transitions = state.transitions
+    if transitions and not again:
+        transitions = tuple(age + 1 for age in transitions if age + 1 < FLAP_WINDOWS)
+    sight = _sight(state, event, breached, recent, patience)
+    seen = replace(
+        state,
+        status=TABLE[state.status, sight],
+        health="fresh",
+        recent=recent,
+        seen_us=event.window_us,
+        transitions=transitions,
+        updated_us=now,
+    )
+    after, effects = _follow(state, seen, event, sight)
+    return _flapped(after, effects, event.window_us)
+
+
+def _sight(state: AlertState, event: Observed, breached: bool, recent: int, patience: Patience) -> Sight:
+    if breached:
+        seen = (recent & ((1 << patience.windows) - 1)).bit_count()
+        return "breach" if state.is_open or event.hard or seen >= patience.breaches else "short"
+    if state.status == "pending":
+        return "clean" if recent & ((1 << patience.windows) - 1) else "last_clean"
     if not event.clean:
         return "unclear"
-    return "last_clean" if state.clean_windows + 1 >= clean_windows else "clean"
+    return "last_clean" if state.clean_windows + 1 >= patience.clean_windows else "clean"
+
+
+def _follow(
+    before: AlertState, seen: AlertState, event: Observed, sight: Sight
+) -> tuple[AlertState, tuple[Effect, ...]]:
+    if not before.is_open:
+        return _opened(seen, event) if seen.is_open else (seen, ())
+    if sight == "unclear":
+        return seen, ()
+    if seen.status == "firing":
+        return _breached_again(seen, event, relapsed=before.status == "recovering")
+    if seen.status == "ok":
+        return _without_episode(seen, (0, *seen.transitions)), (Resolved(event.window_us),)
+    counted = replace(seen, clean_windows=before.clean_windows + 1)
+    return counted, () if before.status == "recovering" else (Recovering(event.window_us),)
 
 
 def _opened(state: AlertState, event: Observed) -> tuple[AlertState, tuple[Effect, ...]]:
     opened = replace(
         state,
         clean_windows=0,
+        transitions=(0, *state.transitions),
         severity=event.severity,
         since_us=event.since_us,
         opened_us=event.window_us,
@@ -174,7 +308,7 @@ def _breached_again(
     state: AlertState, event: Observed, *, relapsed: bool
 ) -> tuple[AlertState, tuple[Effect, ...]]:
     assert state.severity is not None
-    escalated = _WEIGHT[event.severity] > _WEIGHT[state.severity]
+    escalated = WEIGHT[event.severity] > WEIGHT[state.severity]
     severity = event.severity if escalated else state.severity
     added = tuple(name for name in event.named if name not in state.named)
     grown = replace(
@@ -184,3 +318,51 @@ def _breached_again(
     if added or escalated:
         effects += (Updated(event.window_us, added, severity, escalated),)
     return grown, effects
+
+
+def _flapped(
+    state: AlertState, effects: tuple[Effect, ...], window_us: int
+) -> tuple[AlertState, tuple[Effect, ...]]:
+    if not state.flapping and len(state.transitions) > FLAP_TRANSITIONS:
+        return replace(state, flapping=True), (*effects, Flapping(window_us))
+    if state.flapping and len(state.transitions) <= CALM_TRANSITIONS:
+        return replace(state, flapping=False), (*effects, Calmed(window_us))
+    return state, effects
+
+
+def _closed(state: AlertState, event: Close, now: int) -> tuple[AlertState, tuple[Effect, ...]]:
+    # What people end does not flap: the transition is not counted.
+    after = replace(
+        _without_episode(state, state.transitions),
+        status=TABLE[state.status, "closed"],
+        updated_us=now,
+    )
+    return after, (Closed(event.window_us),) if state.is_open else ()
+
+
+def _reopened(state: AlertState, event: Reopen, now: int) -> tuple[AlertState, tuple[Effect, ...]]:
+    if state.is_open:
+        return state, ()
+    after = replace(
+        state,
+        status=TABLE[state.status, "reopened"],
+        clean_windows=0,
+        recent=0,
+        severity=event.severity,
+        since_us=event.since_us,
+        opened_us=event.opened_us,
+        last_us=event.last_us,
+        named=event.named,
+        updated_us=now,
+    )
+    return after, (Reopened(event.window_us),)
+
+
+def _without_episode(state: AlertState, transitions: tuple[int, ...]) -> AlertState:
+    return AlertState(
+        health=state.health,
+        seen_us=state.seen_us,
+        transitions=transitions,
+        flapping=state.flapping,
+        updated_us=state.updated_us,
+    )

@@ -17,11 +17,15 @@ from monitor.store.tables import alerts, episode_events, episodes, evidence, mod
 
 # Why an episode was closed, where no person did it.
 CLEAN = "clean windows"
+RULE_CHANGED = "rule_changed"
 
 
 @dataclass(frozen=True, slots=True)
 class AlertRow:
-    """One (model, family) as stored. `episode_id` is set while an episode is open."""
+    """One (model, family): `alerts.state.AlertState` without what its episode knows.
+
+    `episode_id` is set while an episode is open; `flapping` is no, new (not told yet) or told.
+    """
 
     family: str
     state: str
@@ -29,6 +33,10 @@ class AlertRow:
     episode_id: int | None
     clean_windows: int
     updated_us: int
+    recent: int = 0
+    seen_us: int | None = None
+    transitions: tuple[int, ...] = ()
+    flapping: str = "no"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,16 @@ def states(conn: Connection, model_id: int) -> dict[str, AlertRow]:
     rows = conn.execute(select(alerts).where(alerts.c.model_id == model_id).order_by(alerts.c.family))
     return {
         row.family: AlertRow(
-            row.family, row.state, row.health, row.episode_id, row.clean_windows, row.updated_us
+            row.family,
+            row.state,
+            row.health,
+            row.episode_id,
+            row.clean_windows,
+            row.updated_us,
+            row.recent,
+            row.seen_us,
+            tuple(json.loads(row.transitions)),
+            row.flapping,
         )
         for row in rows
     }
@@ -93,6 +110,10 @@ def save(conn: Connection, model_id: int, row: AlertRow) -> None:
         "episode_id": row.episode_id,
         "clean_windows": row.clean_windows,
         "updated_us": row.updated_us,
+        "recent": row.recent,
+        "seen_us": row.seen_us,
+        "transitions": json.dumps(row.transitions),
+        "flapping": row.flapping,
     }
     key = and_(alerts.c.model_id == model_id, alerts.c.family == row.family)
     if conn.execute(alerts.update().where(key).values(values)).rowcount == 0:
@@ -196,12 +217,18 @@ def open_of(conn: Connection, model_id: int | None = None) -> list[EpisodeRow]:
     return [_episode(row) for row in conn.execute(query.order_by(episodes.c.opened_us, episodes.c.id))]
 
 
-def ended_at(conn: Connection, model_id: int, window_us: int) -> list[str]:
-    """The families whose episode the verdict of this window closed, by name."""
+def told_to_flap(conn: Connection, model_id: int, family: str) -> None:
+    """That the alert flaps was said."""
+    key = and_(alerts.c.model_id == model_id, alerts.c.family == family, alerts.c.flapping == "new")
+    conn.execute(alerts.update().where(key).values(flapping="told"))
+
+
+def ended_at(conn: Connection, model_id: int, window_us: int, reason: str = CLEAN) -> list[str]:
+    """The families whose episode the verdict of this window closed (or another `reason` after it), by name."""
     query = select(episodes.c.family).where(
         episodes.c.model_id == model_id,
         episodes.c.closed_us == window_us,
-        episodes.c.close_reason == CLEAN,
+        episodes.c.close_reason == reason,
     )
     return sorted(conn.execute(query).scalars())
 

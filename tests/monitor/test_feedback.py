@@ -94,13 +94,19 @@ def test_an_expected_change_is_quiet_at_once_and_told_again_when_taken_back(
     with pytest.raises(UsageError, match="nothing to undo"):
         say(app, first["id"], "undo")
     until(app, tmp_path, rows, 20.0)
-    again = episodes(app)
-    assert [row["family"] for row in again] == ["predictions", "predictions"]
-    assert again[1]["since_us"] >= us(18.5)
+    (again,) = episodes(app)
+    assert (again["id"], again["state"], again["close_reason"]) == (first["id"], "firing", None)
+    assert again["last_us"] >= us(19.5), "the same episode goes on, and still breaches"
     assert all(replay(app.store, "orders", us(18.5 + n / 4)).same for n in range(4))
+    assert replay(app.store, "orders", us(18)).same, "also what was judged while it was expected"
     with app.store.read() as conn:
         told = [event.event for event in alerts.events(conn, first["id"])]
-    assert told[-2:] == ["feedback", "feedback undone"]
+    assert [one for one in told if one in ("closed", "reopened") or "feedback" in one] == [
+        "feedback",
+        "closed",
+        "feedback undone",
+        "reopened",
+    ]
     app.store.close()
 
 

@@ -21,6 +21,7 @@ from monitor.store.tables.base import Key, metadata
 from monitor.store.tables.figures import measurements, sequences, series, verdicts
 from monitor.store.tables.keys import api_keys, idempotency, sessions
 from monitor.store.tables.outcomes import label_cursors, labels, performance, performance_references
+from monitor.store.tables.silencing import silences, tellings
 from monitor.store.tables.watched import baselines, contracts, cursors, manifest, models, plans, successions
 from monitor.store.tables.work import parts, processes, quarantine, runs, samples, windows
 
@@ -57,7 +58,9 @@ __all__ = [
     "sequences",
     "series",
     "sessions",
+    "silences",
     "successions",
+    "tellings",
     "trigger_events",
     "triggers",
     "verdicts",

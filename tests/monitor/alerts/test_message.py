@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.alerts.attributes import NOTHING, Attributes, Codec, Damage, Example, Moved
-from monitor.alerts.message import Context, Subject, compose, describe, safe, summary
+from monitor.alerts.message import Context, Other, Subject, compose, describe, safe, summary
 from tests.monitor.alerting import CONTEXT, HOUR, MOJIBAKE, SLANG
 
 SUBJECT = Subject(
@@ -41,6 +41,7 @@ def test_a_notification_answers_every_question() -> None:
         "Owner: trust-and-safety",
         "Runbook: https://runbooks.example.com/toxicity",
         "Look: https://drift.example.com/alerts/12",
+        "Acknowledge, snooze or silence: https://drift.example.com/alerts/12#act",
     ]
 
 
@@ -49,7 +50,13 @@ def test_the_data_says_the_same_and_is_json() -> None:
     assert json.loads(json.dumps(data, allow_nan=False)) == data
     assert data["changed"][0]["value"] == 0.031
     assert data["since"] == "2027-01-15T08:00:00Z"
-    assert data["links"] == {"alert": "https://drift.example.com/alerts/12"}
+    assert data["links"] == {
+        "alert": "https://drift.example.com/alerts/12",
+        "evidence": "https://drift.example.com/alerts/12#examples",
+        "acknowledge": "https://drift.example.com/alerts/12#acknowledge",
+        "snooze": "https://drift.example.com/alerts/12#snooze",
+        "silence": "https://drift.example.com/alerts/12#silence",
+    }
     assert "closed" not in data
 
 
@@ -87,6 +94,31 @@ def test_a_resolution_says_when_and_shows_no_examples() -> None:
     assert "Until: 2027-01-15 18:00 UTC" in notification.text
     assert "Examples" not in notification.text
     assert notification.data["closed"] == "2027-01-15T18:00:00Z"
+
+
+def test_an_end_by_hand_is_not_called_normal() -> None:
+    closed = replace(SUBJECT, closed_us=500_010 * HOUR, close_reason="feedback: expected")
+    notification = compose("resolved", CONTEXT, closed)
+    assert notification.title == "toxicity: encoding is closed"
+    assert "Closed because: feedback: expected" in notification.text
+    assert notification.data["close_reason"] == "feedback: expected"
+
+
+def test_flapping_says_that_quiet_follows() -> None:
+    text = compose("flapping", CONTEXT, SUBJECT).text
+    assert text.startswith("toxicity: encoding comes and goes\nIt opened and ended more than four times")
+
+
+def test_many_at_once_are_listed_behind_the_worst() -> None:
+    others = [Other(n, "spam", "language", "ticket", f"language_share(text):l{n} 9%") for n in range(60)]
+    notification = compose("opened", CONTEXT, SUBJECT, others)
+    assert notification.title == "toxicity: encoding changed, and 60 more alerts at once"
+    assert "  ticket: spam: language: language_share(text):l3 9%\n    https://drift.example.com/alerts/3" in (
+        notification.text
+    )
+    assert "  and 10 more" in notification.text
+    assert len(notification.data["together"]) == 50
+    assert notification.data["others"] == 60
 
 
 def test_at_most_five_examples_of_at_most_120_characters() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from monitor.alerts.episodes import FamilyFinding, record
 from monitor.alerts.message import compose
-from monitor.alerts.notify import announce
+from monitor.alerts.notify import Audience, announce
 from monitor.delivery.addresses import Allowed
 from monitor.delivery.channels.alertmanager import AlertmanagerChannel, address
 from monitor.delivery.dispatch import Counts, deliver_due, resend
@@ -92,9 +92,9 @@ def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
 def judge(store: Store, model: str, window: int, finding: FamilyFinding, out: AlertmanagerChannel) -> None:
     """One judged window at hour `window`, with its messages."""
     with store.write() as conn:
-        changes = record(conn, 1, window * HOUR, HOUR, [finding], window * HOUR)
+        record(conn, 1, window * HOUR, HOUR, [finding], window * HOUR)
         context = replace(CONTEXT, model=model)
-        announce(conn, 1, context, changes, {"page": ["am"], "ticket": ["am"]}, {"am": out}, window * HOUR)
+        announce(conn, 1, Audience(context, {"page": ["am"], "ticket": ["am"]}, {"am": out}), window * HOUR)
 
 
 def active(server: Alertmanager, model: str) -> list[dict[str, Any]]:
