@@ -27,14 +27,11 @@ from checks.batch import (
 )
 from monitor.contract import Contract
 from monitor.sources import EVIDENCE_BYTES, Page, Reject, times
+from monitor.sources.moments import DAY_US, EARLIEST_US
 from monitor.windows import grid
 
 Mask = npt.NDArray[np.bool_]
 Hashes = npt.NDArray[np.int64]
-
-# Times outside are mistakes of a clock or of a unit, not records.
-EARLIEST_US = 631_152_000_000_000  # 1990-01-01
-DAY_US = 86_400_000_000
 
 # Of cells that are wrong in the same way so many per page are kept to look at; the profile counts all of
 # them.

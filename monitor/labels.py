@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from monitor.clock import Clock
 from monitor.contract import FilesSource, SqlSource
-from monitor.contract.model import LabelFiles, Labels
+from monitor.contract.model import LabelFiles, LabelPush, Labels, LabelTable
+from monitor.errors import SourceError
 from monitor.sources import Page, Source, times
 from monitor.sources.files import Files
 from monitor.sources.sql import Sql
@@ -50,8 +51,8 @@ def read(store: Store, clock: Clock, watched: Watched) -> LabelReport:
     """Keep every label that is new. Raises SourceError, DependencyUnavailable as sources do."""
     labels = watched.contract.labels
     report = LabelReport()
-    if labels is None:
-        return report
+    if labels is None or isinstance(labels.source, LabelPush):
+        return report  # what is pushed is kept when it comes
     with store.read() as conn:
         position = stored.position(conn, watched.id)
     files: dict[str, str] = dict(position.get("files", {}))
@@ -94,6 +95,8 @@ def open_labels(labels: Labels, watched: Watched) -> Source:
             time=time,
         )
         return Files(spec, watched.base_path, wanted)
+    if not isinstance(labels.source, LabelTable):
+        raise SourceError(f"{watched.name}: its labels are pushed, and stand in the store already")
     table = SqlSource(
         url=labels.source.url, table=labels.source.table, query=labels.source.query, id=labels.key, time=time
     )

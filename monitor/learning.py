@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from checks.plan import Plan
     from checks.text import OwnProfile
     from monitor.mixed_labels import MixedLabels
+    from monitor.store.inbox import Limits
 
 # Where no reference is named, this many records say how to count.
 FIRST_RECORDS = 5_000
+# After so long without a record nobody is sending history any more.
+QUIET_US = 3_600_000_000
 
 
 def reference_source(watched: Watched) -> Source | None:
@@ -34,8 +37,36 @@ def reference_source(watched: Watched) -> Source | None:
     return open_source(watched.contract.model_copy(update={"source": files}), watched.base_path)
 
 
-def learn(watched: Watched, now_us: int, progress: Progress) -> Plan:
+def not_yet(watched: Watched, source: Source, now_us: int, limits: Limits) -> str | None:
+    """Why records that are pushed cannot be learnt from yet; None once they can, and for other sources.
+
+    Files and tables hold the reference when they are first read. What is pushed has to come first: its first records,
+    or all of a reference that is a span of time. An inbox that is half full waits no longer.
+    """
+    from monitor.sources.push import Push
+
+    contract = watched.contract
+    if not isinstance(source, Push) or reference_source(watched) is not None:
+        return None
+    there = source.waiting()
+    if there.newest_us is None or there.received_us is None:
+        return "no record has been sent yet"
+    if there.records >= limits.records // 2 or there.bytes >= limits.bytes // 2:
+        return None
+    span = contract.reference_span()
+    if span is None:
+        missing = FIRST_RECORDS - there.records
+        return None if missing <= 0 else f"{missing:,} more records are needed to learn from"
+    # History may be sent in one go: its end is seen when nothing has come for a while.
+    if there.newest_us >= span[1] or now_us - there.received_us > QUIET_US:
+        return None
+    return "what is normal is learnt when records from after the reference come, or none for an hour"
+
+
+def learn(watched: Watched, now_us: int, progress: Progress, source: Source | None = None) -> Plan:
     """The plan of a model from its reference records; the same records in any order give the same plan.
+
+    `source` is where the records are; without it what the contract names is opened.
 
     Raises SourceError if the reference holds no usable record, or a language profile or the labels of mixed messages
     cannot be read.
@@ -52,7 +83,7 @@ def learn(watched: Watched, now_us: int, progress: Progress) -> Plan:
         mixed_labels={name: (found.messages, found.mixed) for name, found in labelled(watched).items()},
     )
     records = 0
-    for batch in _batches(watched, now_us):
+    for batch in _batches(watched, now_us, source):
         learner.add(batch)
         records += len(batch)
         progress("learning what is normal", records, None)
@@ -107,13 +138,13 @@ def own_profiles(watched: Watched) -> dict[str, list[OwnProfile]]:
     return found
 
 
-def _batches(watched: Watched, now_us: int) -> Iterator[Batch]:
+def _batches(watched: Watched, now_us: int, source: Source | None) -> Iterator[Batch]:
     from monitor.conform import conform
 
     contract = watched.contract
     span = contract.reference_span(now_us)
     training = reference_source(watched)
-    source = training or open_source(contract, watched.base_path)
+    source = training or source or open_source(contract, watched.base_path)
     pages: Iterator[Page] = (
         source.reread(*span) if span is not None and training is None else source.read(None, ())
     )

@@ -23,11 +23,12 @@ from monitor.clock import Clock
 from monitor.delivery.channels.base import Channel
 from monitor.errors import DependencyUnavailable, LeaseLost, SourceError, UsageError
 from monitor.evaluate import Evaluator
-from monitor.learning import FIRST_RECORDS, learn, reference_source
+from monitor.learning import FIRST_RECORDS, learn, not_yet, reference_source
 from monitor.progress import Progress, silent
 from monitor.reading import Reader, ReadReport
 from monitor.settings import Settings
 from monitor.sources import open_source
+from monitor.sources.push import Push
 from monitor.store import models, plans, runs, samples, windows
 from monitor.store.engine import Store
 from monitor.store.runs import Kind, Run
@@ -106,6 +107,7 @@ class Pipeline:
             finally:
                 self._evaluate().close()
             self._forget(until_us)
+        notes += report.notes
         notes += [f"could not read {failed}" for failed in report.failed]
         return PassReport(
             report.records, report.duplicates, report.quarantined, judged, opened, newest_us, tuple(notes)
@@ -184,8 +186,15 @@ class Pipeline:
             beat()
             progress(stage, done, total)
 
+        source = open_source(self.watched.contract, self.watched.base_path, self._store, self.watched.id)
+        report = ReadReport()
         if self._load_plan() is None:
-            plan = learn(self.watched, self._clock.now_us(), told)
+            waiting = not_yet(self.watched, source, self._clock.now_us(), self._settings.inbox_limits)
+            if waiting is not None:
+                report.notes.append(f"learning: {waiting}")
+                self._read_done(run)
+                return report
+            plan = learn(self.watched, self._clock.now_us(), told, source)
             with self._store.write() as conn:
                 plans.save(conn, self.watched.id, plan.plan_id, plan.encode(), self._clock.now_us())
             self._load_plan()
@@ -203,11 +212,18 @@ class Pipeline:
         reader.read_new(source, report, on_page)
         if getattr(self.watched.contract.source, "ingested", "") is None:
             reader.probe(source, report, on_page)
+        if isinstance(source, Push):
+            now_us = self._clock.now_us()
+            before_us = now_us - self.watched.contract.window.horizon_us
+            source.forget(reader.position, before_us, self._settings.inbox_limits, now_us)
         self._read_labels(report)
+        self._read_done(run)
+        return report
+
+    def _read_done(self, run: Run) -> None:
         with self._store.write() as conn:
             jobs.finish(conn, run, self._clock.now_us())
         failpoints.reach("read.finished")
-        return report
 
     def _read_labels(self, report: ReadReport) -> None:
         """Labels that cannot be read do not keep records from being judged."""

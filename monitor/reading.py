@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from checks.plan import Plan
 from monitor import failpoints, jobs, sampling
@@ -28,6 +29,7 @@ class ReadReport:
     quarantined: int = 0
     late: set[int] = field(default_factory=set)  # windows that were measured before these records came
     failed: list[str] = field(default_factory=list)  # files that could not be read, with the reason
+    notes: list[str] = field(default_factory=list)  # what the reader of the report should know besides
     span: tuple[int, int] | None = None  # [start, end) of the windows that records were read of
 
     def reach(self, start_us: int, end_us: int) -> None:
@@ -47,13 +49,14 @@ class Reader:
         self._strata = strata(watched.contract, plan)
         self._seen: Seen | None = None
         self._newest_part: int | None = None  # of the parts that `_seen` knows
+        self._position: dict[str, Any] | None = None  # where the cursor stood when this process last moved it
 
     def read_new(self, source: Source, report: ReadReport, on_page: Callable[[ReadReport], None]) -> None:
         """Everything that the source has and the store has not; calls `on_page` after each page."""
         with self._store.read() as conn:
-            position = cursors.get(conn, self._watched.id)
+            self._position = cursors.get(conn, self._watched.id)
             known = manifest.known(conn, self._watched.id)
-        self.keep(source.read(position, known), report, on_page)
+        self.keep(source.read(self._position, known), report, on_page)
         self._forget()
 
     def keep(
@@ -107,6 +110,11 @@ class Reader:
             with self._store.write() as conn:
                 windows.set_source_count(conn, self._watched.id, window.start_us, found)
 
+    @property
+    def position(self) -> dict[str, Any] | None:
+        """How far the source was read."""
+        return self._position
+
     # ----- pieces -------------------------------------------------------------------------------------------
 
     def _kept(self, piece: str) -> list[int]:
@@ -153,13 +161,16 @@ class Reader:
                 quarantine.add(conn, self._watched.id, [_entry(reject) for reject in routed.rejects], now_us)
                 late = jobs.revise(conn, self._watched.id, [one.start_us for one in fresh], now_us)
             if page.position is not None:
-                cursors.put(conn, self._watched.id, page.position, now_us)
+                # A reading that lost its lease must not count again what the next one counts, nor turn it back.
+                cursors.move(conn, self._watched.id, self._position, page.position, now_us)
             if page.file is not None:
                 manifest.record(conn, self._watched.id, _file(page.file, now_us))
             newest = parts.newest_id(conn, self._watched.id)
             failpoints.reach("read.written")
         failpoints.reach("read.committed")
         # Counted only now: a transaction that was rolled back has read nothing.
+        if page.position is not None:
+            self._position = page.position
         if routed is not None:
             self._newest_part = newest
             report.records += sum(one.records for one in fresh)

@@ -6,12 +6,15 @@ the working folder must not point the service at another database.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from monitor.errors import UsageError
+
+if TYPE_CHECKING:
+    from monitor.store.inbox import Limits
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -37,6 +40,10 @@ class Settings(BaseSettings):
     """How long a run stays with a worker that gives no sign of life."""
     allowed_addresses: Annotated[tuple[str, ...], NoDecode] = ()
     """Hosts and networks that notifications may go to though not public: `airflow.svc,10.0.0.0/8`."""
+    inbox_megabytes: int = Field(default=1024, ge=1, le=1 << 20)
+    """How much of one model's pushed records may wait, or be kept until the horizon has passed; then: 429."""
+    inbox_records: int = Field(default=5_000_000, ge=1)
+    """The same as a number of records."""
     log_level: LogLevel = "INFO"
     """The least serious log line that is written."""
     log_format: Literal["text", "json"] = "text"
@@ -58,6 +65,13 @@ class Settings(BaseSettings):
     @classmethod
     def _without_slash(cls, value: str | None) -> str | None:
         return value.rstrip("/") if value else None
+
+    @property
+    def inbox_limits(self) -> Limits:
+        """`inbox_records` and `inbox_megabytes` as the inbox counts them."""
+        from monitor.store.inbox import Limits
+
+        return Limits(self.inbox_records, self.inbox_megabytes << 20)
 
     @property
     def base_url(self) -> str:

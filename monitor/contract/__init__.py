@@ -13,8 +13,18 @@ secrets    what `env:` and `file:` stand for
 
 from __future__ import annotations
 
-from monitor.contract.model import Contract, FilesSource, SqlSource
+from monitor.contract.model import Contract, FilesSource, PushSource, SqlSource
 from monitor.contract.reading import Loaded, json_schema, load, parse
 from monitor.contract.secrets import resolve_secret
 
-__all__ = ["Contract", "FilesSource", "Loaded", "SqlSource", "json_schema", "load", "parse", "resolve_secret"]
+__all__ = [
+    "Contract",
+    "FilesSource",
+    "Loaded",
+    "PushSource",
+    "SqlSource",
+    "json_schema",
+    "load",
+    "parse",
+    "resolve_secret",
+]

@@ -133,8 +133,8 @@ def time_column(found: Sequence[Found], tables: Sequence[pa.Table]) -> Times | N
     import numpy as np
     import pyarrow as pa
 
-    from monitor.conform import EARLIEST_US
     from monitor.sources import times
+    from monitor.sources.moments import EARLIEST_US
 
     best: tuple[tuple[bool, bool, float], Times] | None = None
     for column in found:

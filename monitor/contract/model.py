@@ -85,8 +85,16 @@ class SqlSource(Part):
     ingested: v.Text | None = None
 
 
+class PushSource(Part):
+    """Records that are sent to POST /v1/models/{model}/records; a record without an id could not be sent twice."""
+
+    type: Literal["push"]
+    id: v.Text
+    time: v.Text
+
+
 def _source_type(value: Any) -> str | None:
-    if isinstance(value, FilesSource | SqlSource):
+    if isinstance(value, FilesSource | SqlSource | PushSource):
         return value.type
     if not isinstance(value, dict):
         return None
@@ -96,7 +104,10 @@ def _source_type(value: Any) -> str | None:
 
 
 Source = Annotated[
-    Annotated[FilesSource, Tag("files")] | Annotated[SqlSource, Tag("sql")], Discriminator(_source_type)
+    Annotated[FilesSource, Tag("files")]
+    | Annotated[SqlSource, Tag("sql")]
+    | Annotated[PushSource, Tag("push")],
+    Discriminator(_source_type),
 ]
 
 
@@ -166,8 +177,14 @@ class LabelTable(Part):
     query: v.Text | None = None
 
 
+class LabelPush(Part):
+    """Labels that are sent to POST /v1/models/{model}/labels."""
+
+    type: Literal["push"]
+
+
 def _label_source_type(value: Any) -> str | None:
-    if isinstance(value, LabelFiles | LabelTable):
+    if isinstance(value, LabelFiles | LabelTable | LabelPush):
         return value.type
     return _source_type(value)
 
@@ -179,7 +196,9 @@ class Labels(Part):
     """
 
     source: Annotated[
-        Annotated[LabelFiles, Tag("files")] | Annotated[LabelTable, Tag("sql")],
+        Annotated[LabelFiles, Tag("files")]
+        | Annotated[LabelTable, Tag("sql")]
+        | Annotated[LabelPush, Tag("push")],
         Discriminator(_label_source_type),
     ]
     key: v.Text  # the column that holds the event id

@@ -19,6 +19,7 @@ from monitor.contract.model import (
     Contract,
     FilesSource,
     LabelTable,
+    PushSource,
     SqlSource,
     end_us,
     start_us,
@@ -201,6 +202,21 @@ def source_is_complete(contract: Contract) -> Iterator[Problem]:
         yield Problem(("source", "delimiter"), f"{source.format} has no delimiter; remove it")
 
 
+def push_keeps_its_reference(contract: Contract) -> Iterator[Problem]:
+    reference, keep = contract.reference, contract.window.keep_us
+    if not isinstance(contract.source, PushSource) or reference is None:
+        return
+    length = reference.trailing_us or 0
+    if reference.start is not None and reference.end is not None:
+        length = end_us(reference.end, contract.zone) - start_us(reference.start, contract.zone)
+    if length > keep:
+        yield Problem(
+            ("window", "keep"),
+            f"{duration_text(keep)} is shorter than the reference: what was pushed cannot be asked for again, and its "
+            "samples would be gone when they are needed; make it longer",
+        )
+
+
 def reference_is_one_thing(contract: Contract) -> Iterator[Problem]:
     reference = contract.reference
     if reference is None:
@@ -321,6 +337,7 @@ RULES: tuple[Rule, ...] = (
     something_to_watch,
     source_columns_are_apart,
     source_is_complete,
+    push_keeps_its_reference,
     reference_is_one_thing,
     reference_holds_a_window,
     labels_can_be_joined,

@@ -5,6 +5,10 @@ csv_pages      CSV into pages; a bad line is set aside and the rest goes on
 json_pages     JSON Lines into pages
 parquet_pages  Parquet into pages
 sql            a table or a query by keyset
+push           what was sent to the API, from the inbox of the store
+intake         what is sent, record by record, before it may enter the inbox
+inferences     requests and responses of KServe's logger as records
+raw_json       JSON that holds bytes which are no text; moments: single event times
 cells          Python values of mixed types into Arrow columns
 """
 
@@ -15,12 +19,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from monitor.contract import Contract, FilesSource
+from monitor.contract import Contract, FilesSource, PushSource
+from monitor.errors import SourceError
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
+
+    from monitor.store.engine import Store
 
 # A page is the unit of work: small enough that memory stays flat, large enough that overheads vanish.
 PAGE_ROWS = 65_536
@@ -118,8 +125,21 @@ class Source(Protocol):
         ...
 
 
-def open_source(contract: Contract, base_path: Path) -> Source:
-    """The source of a contract; relative paths start at `base_path`. Nothing is opened before it is read."""
+def open_source(
+    contract: Contract, base_path: Path, store: Store | None = None, model_id: int | None = None
+) -> Source:
+    """The source of a contract; relative paths start at `base_path`. Nothing is opened before it is read.
+
+    What was pushed stands in a store under the model's id. SourceError if there is none to look in.
+    """
+    if isinstance(contract.source, PushSource):
+        from monitor.sources.push import Push
+
+        if store is None or model_id is None:
+            raise SourceError(
+                f"{contract.model}: its records are pushed, and are only in the store of the service they were sent to"
+            )
+        return Push(store, model_id, wanted_columns(contract))
     if isinstance(contract.source, FilesSource):
         from monitor.sources.files import Files
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,32 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from monitor.contract.values import word
-
-_ERRORS = "driftglass.bytes"
-
-
-def _raw_bytes(error: UnicodeError) -> tuple[str | bytes, int]:
-    """What UTF-8 cannot encode: an escaped byte as the byte it was, another surrogate as three bytes."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    raw = b"".join(
-        bytes([ord(char) - 0xDC00])
-        if 0xDC80 <= ord(char) <= 0xDCFF
-        else char.encode("utf-8", "surrogatepass")
-        for char in error.object[error.start : error.end]
-    )
-    return raw, error.end
-
-
-codecs.register_error(_ERRORS, _raw_bytes)
-
-
-def to_bytes(text: str) -> bytes:
-    """The bytes a text came from: invalid ones that `surrogateescape` read are restored."""
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", _ERRORS)
+from monitor.sources.raw_json import to_bytes
 
 
 def column(values: Sequence[Any], kind: str) -> tuple[pa.Array, npt.NDArray[np.int64]]:

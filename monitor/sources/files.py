@@ -25,11 +25,9 @@ import pyarrow as pa
 from monitor.contract import FilesSource
 from monitor.errors import DependencyUnavailable, SourceError
 from monitor.sources import (
-    EVIDENCE_BYTES,
     FileFact,
     Known,
     Page,
-    Reject,
     Unit,
     csv_pages,
     json_pages,
@@ -334,7 +332,7 @@ class Files:
             origin=file.name,
             table=pa.table(chunk.columns),
             rows=chunk.rows,
-            rejects=tuple(_reject(piece, bad) for bad in chunk.bad),
+            rejects=tuple(lines.reject(piece, bad) for bad in chunk.bad),
             wrong=chunk.wrong,
             unit=file.unit,
         )
@@ -370,13 +368,6 @@ def _ends(stream: IO[bytes], end: int) -> tuple[str, str]:
 
 def _hash(raw: bytes) -> str:
     return blake2b(raw, digest_size=8).hexdigest()
-
-
-def _reject(piece: str, bad: lines.Bad) -> Reject:
-    counted = bad.column is not None
-    return Reject(
-        piece, f"line {bad.line}", bad.reason, bad.column, bad.detail, counted, bad.raw[:EVIDENCE_BYTES]
-    )
 
 
 def _nothing(row: int) -> lines.Chunk:

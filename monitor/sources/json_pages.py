@@ -15,6 +15,7 @@ import orjson
 from monitor.sources import EVIDENCE_BYTES, PAGE_BYTES, PAGE_ROWS
 from monitor.sources.cells import column
 from monitor.sources.lines import Bad, Block, Chunk
+from monitor.sources.raw_json import patient
 
 # So many cells of another type are shown per column and chunk; all of them are counted.
 SHOWN = 100
@@ -36,7 +37,7 @@ def chunks(blocks: Iterator[Block], wanted: Mapping[str, str], line: int, *, lea
             line, at = line + 1, at + len(raw) + 1
             if gathered.full:
                 yield gathered.chunk(at, line)
-        if block.last and unended.strip() and not (leave and _parsed(unended) is None):
+        if block.last and unended.strip() and not (leave and patient(unended) is None):
             gathered.add(unended, line)
             line, at = line + 1, at + len(unended)
         if block.last:
@@ -67,7 +68,7 @@ class _Gathered:
         except orjson.JSONDecodeError as error:
             if not raw.strip(b" \t\r\n\xef\xbb\xbf"):
                 return
-            record = _parsed(raw)
+            record = patient(raw)
             if record is None:
                 self.bad.append(Bad(line, "not_json", f"not JSON: {error.msg} at byte {error.pos}", raw))
                 return
@@ -116,16 +117,3 @@ _TYPES = {
     float: "a number",
     str: "a text",
 }
-
-
-def _parsed(raw: bytes) -> Any:
-    """What a more patient reader makes of a line: bytes that are no UTF-8 become escapes.
-
-    None if it is no JSON.
-    """
-    if raw.startswith(b"\xef\xbb\xbf"):
-        raw = raw[3:]
-    try:
-        return json.loads(raw.decode("utf-8", "surrogateescape"))
-    except (ValueError, RecursionError):
-        return None

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from monitor.sources import EVIDENCE_BYTES, Reject
+
 BLOCK_BYTES = 1 << 20
 MAX_LINE_BYTES = 16 << 20  # a longer line is no record
 
@@ -82,3 +84,11 @@ class Chunk:
     next_row: int
     bad: list[Bad] = field(default_factory=list)
     wrong: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+
+
+def reject(piece: str, bad: Bad) -> Reject:
+    """What is kept of it; a record whose cell was bad still counts."""
+    counted = bad.column is not None
+    return Reject(
+        piece, f"line {bad.line}", bad.reason, bad.column, bad.detail, counted, bad.raw[:EVIDENCE_BYTES]
+    )

@@ -44,7 +44,7 @@ from sqlalchemy.pool import NullPool
 from monitor.contract import SqlSource, resolve_secret
 from monitor.errors import DependencyUnavailable, SourceError
 from monitor.sources import PAGE_ROWS, Known, Page, Reject, cells
-from monitor.sources.times import unit_us
+from monitor.sources.moments import unit_us
 
 # Rows per question: the rows of a page stand in memory as Python values, at some hundred bytes a cell.
 ROWS = min(PAGE_ROWS, 16_384)

@@ -9,9 +9,7 @@ change of the clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,30 +19,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from checks.batch import SENTINELS
+from monitor.sources import moments
 
 Us = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)
 _QUARTER_US = 900_000_000  # clocks have changed at quarters of an hour only
-
-_ISO = (
-    r"^\s*(?P<year>\d{4})[-/](?P<month>\d{2})[-/](?P<day>\d{2})"
-    r"(?:[T ](?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
-    r"\s?(?P<zone>Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?\s*$"
-)
-_NUMBER = r"^\s*-?\d{9,19}(\.\d+)?\s*$"
-_C_FORMAT = "%a %b %d %H:%M:%S %z %Y"  # "Tue Feb 24 19:35:52 +0000 2015"
-_COMPACT = "%Y%m%dT%H%M%S%z"  # "20150224T193552Z"
-
-# Limits between units: 1e11 seconds are the year 5138, 1e11 milliseconds 1973.
-_UNITS = ((1e17, 0.001), (1e14, 1.0), (1e11, 1_000.0), (0.0, 1_000_000.0))
-
-
-def unit_us(value: float) -> float:
-    """Microseconds in one unit of an epoch number of this size: 1e6 for seconds … 0.001 for nanoseconds."""
-    return next(unit for limit, unit in _UNITS if abs(value) >= limit)
 
 
 def parse(array: pa.Array, zone: ZoneInfo) -> tuple[Us, Mask, Mask]:
@@ -122,7 +103,7 @@ def _of_numbers(array: Any) -> tuple[Us, Mask]:
     finite = np.isfinite(values)
     values = np.where(finite, values, 0.0)
     size = np.abs(values)
-    unit = np.select([size >= limit for limit, _ in _UNITS], [factor for _, factor in _UNITS])
+    unit = np.select([size >= limit for limit, _ in moments.UNITS], [factor for _, factor in moments.UNITS])
     scaled = np.clip(values * unit, -9e18, 9e18)
     return np.round(scaled).astype(np.int64), ~finite
 
@@ -134,7 +115,7 @@ def _of_words(array: Any, zone: ZoneInfo) -> tuple[Us, Mask, Mask]:
     nothing = pc.is_in(pc.utf8_trim_whitespace(words), value_set=known)
     missing = pc.or_(words.is_null(), nothing).to_numpy(zero_copy_only=False)
     us, done = _of_iso(words, zone)
-    is_number = pc.fill_null(pc.match_substring_regex(words, _NUMBER), False)
+    is_number = pc.fill_null(pc.match_substring_regex(words, moments.NUMBER), False)
     numeric = ~done & is_number.to_numpy(zero_copy_only=False)
     if numeric.any():
         numbers = pc.utf8_trim_whitespace(words.filter(pa.array(numeric))).cast(pa.float64())
@@ -158,7 +139,7 @@ def _characters(raw: Any) -> Any:
 
 
 def _of_iso(words: Any, zone: ZoneInfo) -> tuple[Us, Mask]:
-    parts = pc.extract_regex(words, _ISO)
+    parts = pc.extract_regex(words, moments.ISO)
     done = parts.is_valid().to_numpy(zero_copy_only=False).copy()
 
     def digits(name: str) -> Us:
@@ -206,30 +187,8 @@ def _one_by_one(words: Any, zone: ZoneInfo) -> tuple[Us, Mask]:
     encoded = words.dictionary_encode()
     us, readable = [], []
     for word in encoded.dictionary.to_pylist():
-        moment = _read(word.strip())
+        moment = moments.read(word.strip())
         readable.append(moment is not None)
-        us.append(0 if moment is None else _us(moment, zone))
+        us.append(0 if moment is None else moments.us_of(moment, zone))
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     return np.array(us, np.int64)[codes], np.array(readable, np.bool_)[codes]
-
-
-def _us(moment: datetime, zone: ZoneInfo) -> int:
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
-    return (aware - _EPOCH) // timedelta(microseconds=1)
-
-
-def _read(word: str) -> datetime | None:
-    ways: tuple[Callable[[str], datetime], ...] = (
-        datetime.fromisoformat,
-        parsedate_to_datetime,
-        lambda text: datetime.strptime(text, _C_FORMAT),
-        lambda text: datetime.strptime(text, _COMPACT),
-    )
-    if len(word) > 64:
-        return None
-    for way in ways:
-        try:
-            return way(word)
-        except (ValueError, TypeError, IndexError, OverflowError):
-            continue
-    return None

@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Insert, Update, select, update
 
+from monitor.errors import LeaseLost
 from monitor.store.canonical import json_text
 from monitor.store.inserts import insert_on
 from monitor.store.tables import cursors
@@ -24,13 +25,23 @@ def get(conn: Connection, model_id: int) -> dict[str, Any] | None:
     return decoded
 
 
-def put(conn: Connection, model_id: int, position: Mapping[str, object], now_us: int) -> None:
-    """Move the cursor; belongs into the transaction that keeps what was read up to it."""
-    row = {"model_id": model_id, "position": json_text(position), "updated_us": now_us}
-    statement = insert_on(conn, cursors).values(row)
-    conn.execute(
-        statement.on_conflict_do_update(
-            index_elements=["model_id"],
-            set_={"position": statement.excluded.position, "updated_us": statement.excluded.updated_us},
-        )
-    )
+def move(
+    conn: Connection,
+    model_id: int,
+    before: Mapping[str, object] | None,
+    after: Mapping[str, object],
+    now_us: int,
+) -> None:
+    """Move the cursor on from where this reading found it; in the transaction that keeps what was read between.
+
+    Raises LeaseLost if another process has moved it: what was read here was read there too.
+    """
+    step: Insert | Update
+    if before is None:
+        row = {"model_id": model_id, "position": json_text(after), "updated_us": now_us}
+        step = insert_on(conn, cursors).values(row).on_conflict_do_nothing()
+    else:
+        here = (cursors.c.model_id == model_id) & (cursors.c.position == json_text(before))
+        step = update(cursors).where(here).values(position=json_text(after), updated_us=now_us)
+    if conn.execute(step.returning(cursors.c.model_id)).one_or_none() is None:
+        raise LeaseLost("another process has read on from here")

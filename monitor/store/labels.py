@@ -54,6 +54,17 @@ def add(conn: Connection, model_id: int, rows: Sequence[Label], now_us: int) -> 
         )
 
 
+def known(conn: Connection, model_id: int, rows: Sequence[Label]) -> dict[tuple[str, int], str]:
+    """What is kept already for the records and times of `rows`: (event id, time) → label."""
+    found: dict[tuple[str, int], str] = {}
+    for some in _batches({row.event_id for row in rows}):
+        query = select(labels.c.event_id, labels.c.labelled_us, labels.c.label).where(
+            labels.c.model_id == model_id, labels.c.event_id.in_(some)
+        )
+        found.update({(row.event_id, row.labelled_us): row.label for row in conn.execute(query)})
+    return found
+
+
 def of_events(conn: Connection, model_id: int, event_ids: Collection[str], until_us: int) -> dict[str, Label]:
     """The newest label, of those until `until_us`, of each of these records that has one."""
     found: dict[str, Label] = {}

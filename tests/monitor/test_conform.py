@@ -12,8 +12,9 @@ import pytest
 
 from checks.batch import Categories, Cell, Numbers, Texts
 from monitor import contract
-from monitor.conform import EARLIEST_US, conform
+from monitor.conform import conform
 from monitor.sources import EVIDENCE_BYTES, Page
+from monitor.sources.moments import EARLIEST_US
 
 CONTRACT = contract.parse("""
 model: words

@@ -19,6 +19,7 @@ from monitor.store.tables.alerting import (
 )
 from monitor.store.tables.base import Key, metadata
 from monitor.store.tables.figures import measurements, sequences, series, verdicts
+from monitor.store.tables.ingest import inbox, inboxes, inference_halves
 from monitor.store.tables.keys import api_keys, idempotency, sessions
 from monitor.store.tables.outcomes import label_cursors, labels, performance, performance_references
 from monitor.store.tables.silencing import silences, tellings
@@ -39,6 +40,9 @@ __all__ = [
     "evidence",
     "feedback",
     "idempotency",
+    "inbox",
+    "inboxes",
+    "inference_halves",
     "label_cursors",
     "labels",
     "manifest",

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.sources import cells
+from monitor.sources.raw_json import to_bytes
 
 
 @pytest.mark.parametrize(
@@ -49,8 +50,8 @@ def test_times_stay_times_where_nothing_else_is_among_them() -> None:
 
 @given(st.binary(max_size=30))
 def test_bytes_that_were_escaped_come_back(raw: bytes) -> None:
-    assert cells.to_bytes(raw.decode("utf-8", "surrogateescape")) == raw
+    assert to_bytes(raw.decode("utf-8", "surrogateescape")) == raw
 
 
 def test_other_lone_surrogates_keep_their_three_bytes() -> None:
-    assert cells.to_bytes("a\ud83db\udcffc") == b"a\xed\xa0\xbdb\xffc"
+    assert to_bytes("a\ud83db\udcffc") == b"a\xed\xa0\xbdb\xffc"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
+from monitor.errors import LeaseLost
 from monitor.store import cursors, manifest, parts, quarantine
 from monitor.store.engine import Store
 from monitor.store.manifest import File
@@ -16,10 +18,20 @@ from monitor.store.quarantine import EVIDENCE_BYTES, Entry
 def test_the_cursor_is_where_it_was_put_last(store: Store, model_id: int) -> None:
     with store.write() as conn:
         assert cursors.get(conn, model_id) is None
-        cursors.put(conn, model_id, {"time": 5, "id": "a"}, now_us=1)
-        cursors.put(conn, model_id, {"time": 9, "id": "b"}, now_us=2)
+        cursors.move(conn, model_id, None, {"time": 5, "id": "a"}, now_us=1)
+        cursors.move(conn, model_id, {"time": 5, "id": "a"}, {"time": 9, "id": "b"}, now_us=2)
     with store.read() as conn:
         assert cursors.get(conn, model_id) == {"time": 9, "id": "b"}
+
+
+def test_a_reading_that_was_overtaken_cannot_move_the_cursor(store: Store, model_id: int) -> None:
+    with store.write() as conn:
+        cursors.move(conn, model_id, None, {"inbox": 5}, now_us=1)
+    for found_at in (None, {"inbox": 3}):
+        with pytest.raises(LeaseLost), store.write() as conn:
+            cursors.move(conn, model_id, found_at, {"inbox": 4}, now_us=2)
+    with store.read() as conn:
+        assert cursors.get(conn, model_id) == {"inbox": 5}
 
 
 def test_a_file_is_known_by_path_and_etag_and_its_note_is_replaced(store: Store, model_id: int) -> None:
