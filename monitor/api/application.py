@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,31 +11,40 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 import monitor
-from monitor.api import alerts, auth, login, models, openapi, pages, probes, problems, triggers, windows
+from monitor.api import alerts, auth, ingest, login, models, openapi, pages, probes, problems, triggers, windows
 from monitor.api.context import Context, Ticking
 from monitor.api.edge import Edge
 from monitor.api.metrics import State
 from monitor.clock import Clock
 from monitor.store.engine import POOL_SIZE, Store
+from monitor.store.inbox import Limits
 
-# Nothing that is sent here today is longer than a callback.
+# Beside records and labels nothing that is sent here is longer than a callback.
 BODY_BYTES = 256 * 1024
+INGEST_BYTES = 8 << 20
+INGEST_PATHS = re.compile(r"/v1/models/[^/]+/(records|labels)")
 DESCRIPTION = "Models, windows, measurements, alerts and triggers. Times are RFC 3339 in UTC."
 
 
 def create_app(
-    store: Store, clock: Clock, *, ticking: Ticking | None = None, open_metrics: bool = False
+    store: Store,
+    clock: Clock,
+    *,
+    ticking: Ticking | None = None,
+    open_metrics: bool = False,
+    inbox: Limits | None = None,
 ) -> FastAPI:
     """The application over one store.
 
     `ticking` names what does not tick as it should, a line each (None: this process ticks nothing).
-    `open_metrics`: /metrics needs no key.
+    `open_metrics`: /metrics needs no key. `inbox`: how much of one model's pushed records may wait to be read.
     Handlers are synchronous and run in as many threads as the store has connections, so that none waits.
     """
     state = CollectorRegistry(auto_describe=False)
     state.register(State(store, clock))
     app = assemble()
     app.state.context = Context(store, clock, ticking, state, open_metrics)
+    app.state.ingest = ingest.Door(app.state.context, inbox or Limits())
     return app
 
 
@@ -52,11 +62,11 @@ def assemble() -> FastAPI:
     )
     problems.install(app)
     auth.install(app)
-    for room in (models, windows, alerts, triggers, probes, pages, login):
+    for room in (models, ingest, windows, alerts, triggers, probes, pages, login):
         app.include_router(room.router)
     # FastAPI asks the instance for its document; this is how it is told to use another.
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
-    app.add_middleware(Edge, body_bytes=BODY_BYTES)
+    app.add_middleware(Edge, body_bytes=BODY_BYTES, long=INGEST_PATHS, long_bytes=INGEST_BYTES)
     return app
 
 

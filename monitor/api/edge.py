@@ -1,10 +1,12 @@
-"""What every request passes on its way in and out: body limit, HEAD, headers, counting, the last catch."""
+"""What every request passes on its way in and out: limits of its body, HEAD, headers, counting, the last catch."""
 
 from __future__ import annotations
 
 import logging
+import re
 from time import perf_counter
 
+import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,19 +29,33 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+# Of a request that is not read to its end nothing more can come on the same connection.
+CLOSE = {"Connection": "close"}
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Edge:
     """ASGI middleware around the whole application.
 
-    A body longer than `body_bytes` is refused with 413: at once if its length is declared, else as soon as
-    more bytes than that have come. An exception that nobody caught is logged and answered with a bare 500.
+    A body longer than `body_bytes` (at addresses that match `long`: `long_bytes`) is refused with 413: at once if its
+    length is declared, else as soon as more bytes than that have come. One that has not come after `body_seconds` is
+    refused with 408. An exception that nobody caught is logged and answered with a bare 500.
     """
 
-    def __init__(self, app: ASGIApp, body_bytes: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        body_bytes: int,
+        *,
+        long: re.Pattern[str] | None = None,
+        long_bytes: int = 0,
+        body_seconds: float = 30.0,
+    ) -> None:
         self.app = app
         self.body_bytes = body_bytes
+        self.long = long
+        self.long_bytes = long_bytes
+        self.body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -79,21 +95,33 @@ class Edge:
             seconds.labels(route).observe(perf_counter() - started)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        longest = self.body_bytes
+        if self.long is not None and self.long.fullmatch(scope["path"]):
+            longest = self.long_bytes
         declared = Headers(scope=scope).get("content-length", "0")
-        if declared.isascii() and declared.isdigit() and int(declared[:19]) > self.body_bytes:
-            response = problem(413, TOO_LARGE, headers={"Connection": "close"})
+        if declared.isascii() and declared.isdigit() and int(declared[:19]) > longest:
+            response = problem(413, TOO_LARGE, headers=CLOSE)
             await response(scope, receive, send)
             return
         came = 0
+        whole = False
+        until = anyio.current_time() + self.body_seconds
 
+        # What is raised here is raised inside the handler, so that it is told like every other HTTP error.
         async def receiving() -> Message:
-            nonlocal came
-            message = await receive()
+            nonlocal came, whole
+            if whole:
+                return await receive()
+            message: Message | None = None
+            with anyio.CancelScope(deadline=until):
+                message = await receive()
+            if message is None:
+                raise HTTPException(408, headers=CLOSE)
             if message["type"] == "http.request":
                 came += len(message.get("body", b""))
-                if came > self.body_bytes:
-                    # Raised inside the handler, so that it is told like every other HTTP error.
-                    raise HTTPException(413)
+                whole = not message.get("more_body", False)
+                if came > longest:
+                    raise HTTPException(413, headers=CLOSE)
             return message
 
         await self.app(scope, receiving, send)

@@ -120,6 +120,7 @@ async def on_http(request: Request, error: Exception) -> Response:
     details = {
         400: "the body could not be read as JSON",
         404: "there is nothing at this address",
+        408: "the body did not come in time",
         413: TOO_LARGE,
     }
     return problem(error.status_code, details.get(error.status_code), headers=headers)
