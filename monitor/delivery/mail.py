@@ -141,6 +141,8 @@ def _trusted(server: Server) -> ssl.SSLContext:
 def _failure(
     server: Server, error: smtplib.SMTPException, deadline: Deadline, login: tuple[str, str] | None
 ) -> DeliveryError:
+    if deadline.passed:
+        return _unreachable(server, error, deadline)  # an answer that was cut means nothing
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         codes = [code for code, _ in error.recipients.values()]
         text = f"{server.shown} refused every recipient ({', '.join(map(str, codes))})"

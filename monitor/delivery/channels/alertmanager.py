@@ -33,6 +33,8 @@ class AlertmanagerChannel:
     clock. `resend_us` and `ends_ahead_us`: how often a firing alert is said again, and how far ahead its end is.
     """
 
+    one_by_one = True  # it groups by itself
+
     def __init__(
         self,
         poster: Posts,

@@ -31,6 +31,8 @@ _SEVERITY = {"page": "critical", "ticket": "warning"}
 class PagerDutyChannel:
     """Posts events. `routing_key` gives the secret when it is needed; its UsageError makes the message wait."""
 
+    one_by_one = True  # each episode is an incident of its own, also in a storm
+
     def __init__(self, poster: Posts, routing_key: Callable[[], str]) -> None:
         self._poster = poster
         self._routing_key = routing_key
