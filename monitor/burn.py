@@ -41,10 +41,8 @@ def breaks(columns: Sequence[Column], recent: Recent, obs: Observations, window_
 
 def _break(column: Column, burn: Burn, share: float, window_us: int) -> Break:
     objective, rule = column.slo_objective or 0.0, burn.rule
-    if column.errors:
-        what = f"were errors ({', '.join(column.errors)})"
-    else:
-        what = f"took {column.slo_ms:g} ms or longer"
+    errors = ", ".join(column.errors)
+    what = f"were errors ({errors})" if errors else f"took {column.slo_ms:g} ms or longer"
     long, short = (_span(windows * window_us) for windows in burn.windows)
     return Break(
         "service",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from sqlalchemy import Connection
 
 from checks.performance.cohort import Cohort
 from checks.performance.reweighting import Inputs
+from checks.seasons import places
 from monitor.store import labels as stored_labels
 from monitor.store.samples import Sample
 from monitor.watched import Watched
@@ -41,6 +43,22 @@ def cohort_of(conn: Connection, watched: Watched, rows: Sequence[Sample], until_
         ),
         numeric=predicts_numbers(watched),
     )
+
+
+def days_of(
+    watched: Watched, rows: Sequence[Sample]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]] | None:
+    """Weekday (0 = Monday, holidays 6) and date of the records of `cohort_of`, int[n] each: those of their windows.
+
+    None where a window is longer than a day.
+    """
+    calendar = watched.contract.calendar()
+    if calendar.every_us > _DAY_US:
+        return None
+    events = np.array([row.event_us for row in predicting(rows)], np.int64)
+    starts, of = np.unique(watched.grid.window_starts(events), return_inverse=True)
+    at = places(starts, calendar)
+    return at.weekday[of.reshape(-1)], at.day[of.reshape(-1)]
 
 
 def inputs_of(watched: Watched, rows: Sequence[Sample]) -> Inputs:

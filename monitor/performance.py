@@ -20,10 +20,11 @@ from checks.performance.cohort import LEAST_OF_A_SEGMENT, Cohort, Release
 from checks.performance.detector import Detector
 from checks.performance.estimated import BLIND
 from checks.performance.estimates import Estimate
+from checks.seasons import DAY_US, WEEKDAYS, places
 from checks.series import ALL, Kind, Series
 from monitor.alerts.attributes import Attributes, Moved
 from monitor.alerts.episodes import FamilyFinding
-from monitor.cohorts import cohort_of
+from monitor.cohorts import cohort_of, days_of
 from monitor.contract.model import Labels
 from monitor.store import measurements, samples, verdicts
 from monitor.store import performance as stored
@@ -108,11 +109,12 @@ class Performance:
                 if body is None:
                     rows = samples.smallest_ranks(conn, self._watched.id, *self._span, REFERENCE_RECORDS)
                     reference = cohort_of(conn, self._watched, rows, until_us=now_us)
+                    day = days_of(self._watched, rows)
             if body is None:
                 if now_us < self._span[1] + self._labels.mature_after_us:
                     return None
                 try:
-                    made = cohort.release(reference)
+                    made = cohort.release(reference, day)
                 except ValueError:
                     return None  # not enough labels yet: asked again after the next window
                 with self._store.write() as conn:
@@ -147,7 +149,7 @@ class Performance:
                 detectors["error_rate"] = detector.step(
                     detectors["error_rate"],
                     even.wrong(made.limit).astype(np.float64),
-                    self._tolerated(made.risk),
+                    self._tolerated(made.risk_on(self._weekday(mature_us))),
                     mature_us,
                 )
                 if len(even):
@@ -164,7 +166,7 @@ class Performance:
             detectors["estimated_error_rate"] = detector.step(
                 detectors["estimated_error_rate"],
                 cohort.expected_losses(now.where(now.even), made),
-                self._tolerated(made.estimated_risk),
+                self._tolerated(made.estimated_on(self._weekday(start_us))),
                 start_us,
             )
             said.append((start_us, "estimated_error_rate", detectors["estimated_error_rate"].evidence))
@@ -189,7 +191,7 @@ class Performance:
                 value=np.array([[one.value for _, _, one in rows]]),
                 low=np.array([[one.low for _, _, one in rows]]),
                 high=np.array([[one.high for _, _, one in rows]]),
-                expected=np.array([[self._expected(series) for series, _, _ in rows]]),
+                expected=np.array([[self._expected(series, window_us) for series, _, _ in rows]]),
                 expected_low=undefined,
                 expected_high=undefined,
             )
@@ -237,16 +239,23 @@ class Performance:
     def _tolerated(self, risk: float) -> float:
         return min(risk + self._labels.tolerance, 1.0)
 
-    def _expected(self, series: Series) -> float:
+    def _weekday(self, window_us: int) -> int | None:
+        """The day whose errors a window is compared with; None for windows that are longer than a day."""
+        calendar = self._watched.contract.calendar()
+        if calendar.every_us > DAY_US:
+            return None
+        return int(places(np.array([window_us], np.int64), calendar).weekday[0])
+
+    def _expected(self, series: Series, window_us: int) -> float:
         """The error rate at release, where a series is that of all records; nothing is expected of the others."""
         made = self._release
         if made is None or series.segment != ALL:
             return math.nan
         if series.metric == made.error_rate:
-            return made.wrong / made.records
+            return made.rate_on(self._weekday(window_us))
         if series.metric != "estimated_error_rate" or made.estimated_risk is None:
             return math.nan
-        return made.estimated_risk
+        return made.estimated_on(self._weekday(window_us))
 
     @property
     def _bar(self) -> float:
@@ -267,7 +276,7 @@ class Performance:
             clean = all(one.evidence <= 1.0 for one in state.detectors.values())
             return FamilyFinding("performance", False, clean, start_us)
         since_us = min(state.detectors[name].since_us or start_us for name in firing)
-        attributes = self._attributes(firing, state, metrics, made)
+        attributes = self._attributes(firing, state, metrics, made, self._weekday(start_us))
         return FamilyFinding("performance", True, False, since_us, attributes)
 
     def _attributes(
@@ -276,6 +285,7 @@ class Performance:
         state: State,
         metrics: Mapping[int, Sequence[tuple[Series, int, Estimate]]],
         made: Release,
+        weekday: int | None,
     ) -> Attributes:
         moved, said = [], []
         zone = self._watched.contract.timezone
@@ -284,7 +294,7 @@ class Performance:
             measured, one = name == "error_rate", state.detectors[name]
             series = self._series(made.error_rate if measured else name)
             value = newest.get(series.name)
-            at_release = made.wrong / made.records if measured else made.estimated_risk or 0.0
+            at_release = made.rate_on(weekday) if measured else made.estimated_on(weekday)
             moved.append(
                 Moved(
                     series=series.name,
@@ -301,11 +311,17 @@ class Performance:
             now = "has risen" if value is None else f"is {explain.percent(value.value)} in the newest window"
             said.append(
                 f"{_errors(made, measured)}: the rate {now}; it was {explain.percent(at_release)} at release, and up "
-                f"to {explain.percent(self._tolerated(made.risk if measured else at_release))} is tolerated."
+                f"to {explain.percent(self._tolerated(made.risk_on(weekday) if measured else at_release))} is "
+                f"tolerated{_on(made, weekday)}."
             )
             if one.since_us is not None:
                 said.append(f"It began about {explain.at(one.since_us, zone)}.")
         return Attributes(moved=tuple(moved), sentences=tuple(said))
+
+
+def _on(made: Release, weekday: int | None) -> str:
+    """Which days the rates are of, where the days of the week differ."""
+    return "" if made.weekdays is None or weekday is None else f" on a {WEEKDAYS[weekday]}"
 
 
 def _errors(made: Release, measured: bool) -> str:

@@ -15,6 +15,7 @@ from checks.performance import estimated, realised
 from checks.performance.estimated import Calibration
 from checks.performance.estimates import Estimate, Floats, quantile, rate
 from checks.performance.risk import upper_bound
+from checks.performance.weekdays import Weekdays, expected_by_day, told_apart
 
 ALL = "*"
 LEAST_OF_A_SEGMENT = 30  # labelled records of a window's segment value that are told apart
@@ -27,6 +28,7 @@ CLEARLY_ABOVE = 0.9
 USUAL_ERRORS = 0.9
 
 Bools = npt.NDArray[np.bool_]
+Days = npt.NDArray[np.intp]
 Meaning = Literal["chance of a yes", "confidence"]
 
 
@@ -137,6 +139,7 @@ class Release:
     meaning          what the score says, None where there is none
     calibrations     by segment value, "*" for all: from score to the chance of a yes, or of being right
     estimated_risk   error rate that the calibrated scores of the reference expect, None without scores
+    weekdays         the same of each weekday, None where the days do not differ
     """
 
     records: int
@@ -146,6 +149,23 @@ class Release:
     meaning: Meaning | None = None
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
     estimated_risk: float | None = None
+    weekdays: Weekdays | None = None
+
+    def rate_on(self, weekday: int | None) -> float:
+        """The error rate at release, of a weekday (0 = Monday) if one is asked for."""
+        if self.weekdays is None or weekday is None:
+            return self.wrong / self.records
+        return self.weekdays.rate[weekday]
+
+    def risk_on(self, weekday: int | None) -> float:
+        """Its upper bound."""
+        return self.risk if self.weekdays is None or weekday is None else self.weekdays.risk[weekday]
+
+    def estimated_on(self, weekday: int | None) -> float:
+        """The error rate that scores expect; 0 without scores."""
+        if self.weekdays is None or self.weekdays.expected is None or weekday is None:
+            return self.estimated_risk or 0.0
+        return self.weekdays.expected[weekday]
 
     @property
     def error_rate(self) -> str:
@@ -162,12 +182,13 @@ class Release:
             "meaning": self.meaning,
             "calibrations": {name: one.to_dict() for name, one in sorted(self.calibrations.items())},
             "estimated_risk": self.estimated_risk,
+            "weekdays": None if self.weekdays is None else self.weekdays.to_dict(),
         }
 
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> Release:
         """What `to_dict` wrote. KeyError, ValueError for anything else."""
-        limit, expected = body.get("limit"), body["estimated_risk"]
+        limit, expected, days = body.get("limit"), body["estimated_risk"], body.get("weekdays")
         return cls(
             records=int(body["records"]),
             wrong=int(body["wrong"]),
@@ -176,12 +197,17 @@ class Release:
             meaning=body["meaning"],
             calibrations={name: Calibration.from_dict(one) for name, one in body["calibrations"].items()},
             estimated_risk=None if expected is None else float(expected),
+            weekdays=None if days is None else Weekdays.from_dict(days),
         )
 
 
-def release(reference: Cohort) -> Release:
-    """What the reference says of the model. ValueError below 100 labelled records."""
-    known = reference.where(reference.known & reference.even)
+def release(reference: Cohort, day: tuple[Days, Days] | None = None) -> Release:
+    """What the reference says of the model. ValueError below 100 labelled records.
+
+    day: weekday (0 = Monday) and date of every record, int[n] each; None where windows are longer than a day.
+    """
+    kept = reference.known & reference.even
+    known = reference.where(kept)
     if len(known) < estimated.LEAST_RECORDS:
         raise ValueError(
             f"{len(known)} labelled records in the reference; {estimated.LEAST_RECORDS} say how well the model does"
@@ -192,6 +218,8 @@ def release(reference: Cohort) -> Release:
         limit = float(np.quantile(np.abs(known.errors), USUAL_ERRORS, method="inverted_cdf"))
     wrong = known.wrong(limit)
     made = Release(len(known), int(wrong.sum()), upper_bound(wrong.astype(np.float64)), limit)
+    if day is not None:
+        made = replace(made, weekdays=told_apart(wrong, day[0][kept], day[1][kept], made.risk))
     if reference.numeric:
         return made
     meaning = _meaning(_scored(known))
@@ -201,7 +229,11 @@ def release(reference: Cohort) -> Release:
         return made  # too few scores, or none that was ever wrong: nothing can be estimated
     made = replace(made, meaning=meaning, calibrations=curves)
     expected = expected_losses(reference.where(reference.even), made)
-    return replace(made, estimated_risk=float(expected.mean()))
+    weekdays = made.weekdays
+    if day is not None and weekdays is not None:
+        scored = reference.even & _usable(reference)
+        weekdays = replace(weekdays, expected=expected_by_day(expected, day[0][scored]))
+    return replace(made, estimated_risk=float(expected.mean()), weekdays=weekdays)
 
 
 def calibrations(known: Cohort, meaning: Meaning, weight: Floats) -> dict[str, Calibration]:

@@ -70,10 +70,11 @@ def upper_bound(losses: Floats, delta: float = 0.05) -> float:
     Hoeffding-Bentkus (Bates et al. 2021, §3.1): the smaller of Hoeffding's bound in its entropy form and e times the
     binomial tail. losses: float64[n] in 0..1 of independent records.
     """
-    count = len(losses)
-    if count == 0:
-        return 1.0
-    seen = float(losses.mean())
+    return bound(float(losses.mean()), len(losses), delta) if len(losses) else 1.0
+
+
+def bound(seen: float, count: int, delta: float) -> float:
+    """`upper_bound` of `count` losses whose mean is `seen`, 0..1."""
     low, high = seen, 1.0
     for _ in range(40):
         middle = (low + high) / 2
