@@ -28,7 +28,7 @@ from tests.chaos.table import Form, Row, table
 
 # Seconds that a part may take, short and long. Altogether at most 5 and 60 minutes: the test counts.
 PARTS: dict[str, tuple[int, int]] = {
-    "kills": (60, 1500),
+    "kills": (160, 1500),
     "steps": (50, 180),
     "stopped": (20, 60),
     "database": (30, 240),

@@ -1,0 +1,114 @@
+"""Processes that come to work in a fifth of a second: forked from one that has done the imports and a first pass.
+
+    python -m tests.chaos.light        ["work", {"NAME": "value", …}] on standard input → the new process's id
+
+`work` is the child of `serve` as it is (`monitor.worker.main`), told to pass again and again; `deliver` is the tick of
+its parent. A random kill then meets work, where it would mostly meet the imports of a process that was started anew.
+The names are environment variables of that one process; what it says goes to the file CHAOS_LOG.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import logging
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.chaos.stage import Stage
+
+PAUSE_SECONDS = 0.1
+DELIVERY_LEASE_US = (
+    4_000_000  # a minute in a replica: our receiver answers at once, and nobody wants to wait for that
+)
+_PR_SET_PDEATHSIG = 1
+
+
+class _Ticks:
+    """In the place of standard input: a wish for a pass, until somebody says SIGTERM."""
+
+    def __init__(self) -> None:
+        self._ended = False
+
+    def end(self, *_: object) -> None:
+        self._ended = True
+
+    def __iter__(self) -> Iterator[str]:
+        while not self._ended:
+            yield "pass\n"
+            time.sleep(PAUSE_SECONDS)
+
+
+def work() -> None:
+    from monitor import worker
+
+    ticks = _Ticks()
+    signal.signal(signal.SIGTERM, ticks.end)
+    sys.stdin = ticks
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody reads the answers
+    worker.main()
+
+
+def deliver() -> None:
+    from monitor.app import App
+    from monitor.delivery import dispatch
+    from monitor.settings import load_settings
+    from monitor.telemetry import configure_logging
+
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    dispatch.LEASE_US = DELIVERY_LEASE_US
+    app = App.open(settings)
+    while True:
+        try:
+            app.deliver()
+        except Exception:  # the edge, as the scheduler's is
+            logging.getLogger(__name__).exception("the tick deliver failed; it goes on")
+        time.sleep(PAUSE_SECONDS)
+
+
+def warm() -> None:
+    """A pass over a small model in a store that is thrown away: everything is imported and compiled after it."""
+    from monitor.app import App
+    from monitor.contract import load
+    from monitor.settings import Settings
+
+    with tempfile.TemporaryDirectory() as name:
+        stage = Stage(Path(name) / "stage", 1, telling=False)
+        stage.reference()
+        stage.advance(2)
+        app = App.open(Settings(database_url=f"sqlite:///{name}/store.db"))
+        app.one_pass(app.register(load(stage.contracts[0]), author="chaos"), at_newest=None)
+        app.store.close()
+
+
+def main() -> None:
+    warm()
+    from monitor import failpoints
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how they ended
+    print("ready", flush=True)
+    for line in sys.stdin:
+        what, environment = json.loads(line)
+        pid = os.fork()
+        if pid:
+            print(pid, flush=True)
+            continue
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.environ.update(environment)
+        os.dup2(os.open(os.environ["CHAOS_LOG"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644), 2)
+        failpoints.arm(os.environ.get(failpoints.VARIABLE, ""))
+        try:
+            {"work": work, "deliver": deliver}[what]()
+        finally:
+            os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
