@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy import Connection
+
 from monitor.clock import Clock, SystemClock
 from monitor.contract import Loaded, parse, resolve_secret
 from monitor.contract.channels import Channel as ChannelSpec
@@ -19,6 +21,7 @@ from monitor.errors import ContractError
 from monitor.progress import Progress, silent
 from monitor.settings import Settings
 from monitor.store import audit, contracts, models
+from monitor.store.contracts import Version
 from monitor.store.engine import Store
 from monitor.watched import Watched
 
@@ -52,21 +55,9 @@ class App:
 
     def register(self, loaded: Loaded, *, author: str) -> Watched:
         """Keep a contract (a new version if its text is new) and watch its model from now on."""
-        now_us = self.clock.now_us()
         with self.store.write() as conn:
-            model = models.create(conn, loaded.contract.model, now_us)
-            before = model.contract_id
-            saved = contracts.save_version(conn, model.id, loaded.text, str(loaded.base_path), author, now_us)
-            if saved.id != before:
-                audit.append(
-                    conn,
-                    author,
-                    "contract.saved",
-                    f"model/{model.name}",
-                    {"version": saved.version, "sha256": saved.sha256},
-                    now_us,
-                )
-        return Watched(model.id, model.name, loaded.contract, loaded.base_path)
+            saved = register(conn, loaded, author, self.clock.now_us())
+        return Watched(saved.model_id, loaded.contract.model, loaded.contract, loaded.base_path)
 
     def watched(self) -> list[Watched]:
         """Every model with the contract that counts now."""
@@ -154,3 +145,13 @@ class App:
         if self._dispatcher is not None:
             self._dispatcher.close()
             self._dispatcher = None
+
+
+def register(conn: Connection, loaded: Loaded, author: str, now_us: int) -> Version:
+    """Keep a contract (a new version if its text is new), watch its model from now on, and note it in the audit log."""
+    model = models.create(conn, loaded.contract.model, now_us)
+    saved = contracts.save_version(conn, model.id, loaded.text, str(loaded.base_path), author, now_us)
+    if saved.id != model.contract_id:
+        payload = {"version": saved.version, "sha256": saved.sha256}
+        audit.append(conn, author, "contract.saved", f"model/{model.name}", payload, now_us)
+    return saved

@@ -160,6 +160,50 @@ class Pipeline:
             self._give_back(run, error)
             raise
 
+    def read_again(self, start_us: int, end_us: int, progress: Progress = silent) -> ReadReport | None:
+        """Read the whole windows of a span again at the source and take in what was missing there; they are measured
+        and judged again. None if another process reads this model just now.
+
+        UsageError for a span before the time in which records can be told apart, or a source that is read only once.
+        """
+        if self.watched.contract.source.type != "sql":
+            raise UsageError(
+                "files are read again when they change, and what was pushed can be sent again: only tables"
+            )
+        if self._load_plan() is None:
+            raise UsageError(f"{self.watched.name} has learnt nothing yet: there is nothing to read again")
+        with self._store.write() as conn:
+            self._queue_read(conn)
+        run = self._claim("read")
+        if run is None:
+            return None
+        beat = self._heartbeat(run)
+        report = ReadReport()
+
+        def on_page(report: ReadReport) -> None:
+            beat()
+            progress("reading", report.records, None)
+
+        try:
+            reader, grid = self._read_with(), self.watched.grid
+            source = open_source(self.watched.contract, self.watched.base_path, self._store, self.watched.id)
+            known = reader.distinct()
+            if known is None or not known[0] <= start_us:
+                raise UsageError(
+                    "the span begins before the time in which records can be told apart: twice the horizon"
+                )
+            for window_us in grid.starts(grid.window_start(start_us), min(end_us, known[1])):
+                reader.keep(source.reread(window_us, grid.window_end(window_us)), report, on_page, again=True)
+            with self._store.write() as conn:
+                jobs.finish(conn, run, self._clock.now_us())
+        except LeaseLost:
+            log.warning("the reading of %s was taken over by another process", self.watched.name)
+            return None
+        except Exception as error:
+            self._give_back(run, error)
+            raise
+        return report
+
     def _give_back(self, run: Run, error: Exception) -> None:
         """The run failed: it is tried again later, if it is still ours."""
         try:

@@ -110,6 +110,14 @@ class Reader:
             with self._store.write() as conn:
                 windows.set_source_count(conn, self._watched.id, window.start_us, found)
 
+    def distinct(self) -> tuple[int, int] | None:
+        """The span in which a record that is read again is known for what it is, up to the newest window there is."""
+        with self._store.read() as conn:
+            newest = windows.edge(conn, self._watched.id)
+        if newest is None:
+            return None
+        return newest.start_us - 2 * self._watched.contract.window.horizon_us, newest.end_us
+
     @property
     def position(self) -> dict[str, Any] | None:
         """How far the source was read."""

@@ -52,7 +52,7 @@ def serve(contracts: Sequence[Path], database: str | None, host: str | None, por
         }
     )
     server = uvicorn.Config(
-        create_app(app.store, app.clock, ticking=scheduler.stuck, open_metrics=settings.open_metrics),
+        create_app(app.store, app.clock, ticking=scheduler.stuck, open_metrics=settings.open_metrics, public_url=settings.base_url),
         host=settings.host,
         port=settings.port,
         log_config=None,

@@ -86,6 +86,8 @@ LAYERS: tuple[frozenset[str], ...] = (
         "explained",
         "unlike",
         "commands",
+        "exporting",
+        "tasks",
         "doors",
         "performance_table",
         "cli",

@@ -1,4 +1,4 @@
-"""Keys, sessions of browsers, and answers kept for repeated requests.
+"""Keys, sessions of browsers, answers kept for repeated requests, and tasks.
 
 Revision: 0007, after 0006. Expands only: the release before it runs on these tables too.
 """
@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import sqlite
 
 revision = "0007"
 down_revision = "0006"
 branch_labels = None
 depends_on = None
+
+KEY = sa.BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
 
 
 def upgrade() -> None:
@@ -62,9 +65,40 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("principal", "route", "key", name="pk_idempotency"),
     )
     op.create_index("ix_idempotency_created_us", "idempotency", ["created_us"])
+    op.create_table(
+        "tasks",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("model_id", KEY, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("request", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("fence", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("attempt", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("lease_until_us", sa.BigInteger(), nullable=True),
+        sa.Column("progress", sa.Text(), nullable=False),
+        sa.Column("result", sa.Text(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("created_us", sa.BigInteger(), nullable=False),
+        sa.Column("started_us", sa.BigInteger(), nullable=True),
+        sa.Column("finished_us", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("kind IN ('back_fill', 'dry_run', 'replay')", name=op.f("ck_tasks_kind")),
+        sa.CheckConstraint(
+            "state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name=op.f("ck_tasks_state")
+        ),
+        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name=op.f("fk_tasks_model_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
+    )
+    unfinished = sa.text("state IN ('queued', 'running')")
+    op.create_index(
+        "ix_tasks_unfinished", "tasks", ["id"], sqlite_where=unfinished, postgresql_where=unfinished
+    )
+    op.create_index("ix_tasks_model_id_id", "tasks", ["model_id", "id"])
 
 
 def downgrade() -> None:
+    op.drop_table("tasks")
     op.drop_table("idempotency")
     op.drop_table("sessions")
     op.drop_table("api_keys")

@@ -11,7 +11,24 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 import monitor
-from monitor.api import alerts, auth, ingest, login, models, openapi, pages, probes, problems, triggers, windows
+from monitor.api import (
+    alerts,
+    auth,
+    contracts,
+    exports,
+    feedback,
+    ingest,
+    keys,
+    login,
+    models,
+    openapi,
+    pages,
+    probes,
+    problems,
+    tasks,
+    triggers,
+    windows,
+)
 from monitor.api.context import Context, Ticking
 from monitor.api.edge import Edge
 from monitor.api.metrics import State
@@ -32,18 +49,20 @@ def create_app(
     *,
     ticking: Ticking | None = None,
     open_metrics: bool = False,
+    public_url: str = "",
     inbox: Limits | None = None,
 ) -> FastAPI:
     """The application over one store.
 
     `ticking` names what does not tick as it should, a line each (None: this process ticks nothing).
-    `open_metrics`: /metrics needs no key. `inbox`: how much of one model's pushed records may wait to be read.
+    `open_metrics`: /metrics needs no key. `public_url`: where pipelines call back to, without a slash at its end.
+    `inbox`: how much of one model's pushed records may wait to be read.
     Handlers are synchronous and run in as many threads as the store has connections, so that none waits.
     """
     state = CollectorRegistry(auto_describe=False)
     state.register(State(store, clock))
     app = assemble()
-    app.state.context = Context(store, clock, ticking, state, open_metrics)
+    app.state.context = Context(store, clock, ticking, state, open_metrics, public_url)
     app.state.ingest = ingest.Door(app.state.context, inbox or Limits())
     return app
 
@@ -62,7 +81,22 @@ def assemble() -> FastAPI:
     )
     problems.install(app)
     auth.install(app)
-    for room in (models, ingest, windows, alerts, triggers, probes, pages, login):
+    app.add_exception_handler(contracts.BadContract, contracts.on_bad_contract)
+    for room in (
+        models,
+        ingest,
+        contracts,
+        windows,
+        exports,
+        tasks,
+        alerts,
+        feedback,
+        triggers,
+        keys,
+        probes,
+        pages,
+        login,
+    ):
         app.include_router(room.router)
     # FastAPI asks the instance for its document; this is how it is told to use another.
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]

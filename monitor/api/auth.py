@@ -7,9 +7,9 @@
     a key without the scope                       403
     a key of other models                         404, as if the model were not there
 
-A route whose path has `{model}` is checked here. Where the model is only known from a row, the handler says
-`caller.require(name)`, and lists are narrowed by `caller.models`. As long as no key was ever made everybody is
-`local` and may do everything: `serve` then binds only this machine.
+A route whose path has `{model}`, `{alert}` or `{trigger}` is checked here. Where the model is only known from another
+row, the handler says `caller.require(name)`, and lists are narrowed by `caller.models`. As long as no key was ever
+made everybody is `local` and may do everything: `serve` then binds only this machine.
 
 A browser has a session cookie instead of a key. It opens what reads; what changes something also needs the
 session's CSRF token, as the header X-CSRF-Token or as the field `csrf` of a form.
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from hmac import compare_digest
@@ -36,8 +36,9 @@ from starlette.routing import BaseRoute
 from monitor.api.context import Context, Served
 from monitor.api.problems import Problem
 from monitor.errors import DependencyUnavailable, NotFound
-from monitor.store import keys
+from monitor.store import alerts, keys, triggers
 from monitor.store.keys import ApiKey, Scope
+from monitor.store.types import storable
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,11 @@ class Principal:
     models: frozenset[str] = frozenset()
     key_id: str | None = None
     csrf: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Who this is even when names change hands: the id of the key."""
+        return self.key_id or self.name
 
     def may(self, scope: Scope) -> bool:
         """Whether the caller has a scope; `admin` has them all."""
@@ -114,9 +120,8 @@ class Needs:
                     "WWW-Authenticate": f'Bearer realm="driftglass", error="insufficient_scope", scope="{self.scope}"'
                 },
             )
-        model = request.path_params.get("model")
-        if model is not None:
-            caller.require(model)
+        if caller.models:
+            await run_in_threadpool(_require_own, served, caller, request.path_params)
         return caller
 
 
@@ -179,6 +184,18 @@ def _note(served: Context, key: ApiKey, now_us: int) -> None:
     except DependencyUnavailable as error:
         # The last use is a courtesy; a store that takes no writes can still be read.
         log.warning("the use of key %s was not noted: %s", key.id, error)
+
+
+def _require_own(served: Context, caller: Principal, named: Mapping[str, Any]) -> None:
+    """NotFound if the path names a model of others, or an alert or a trigger of one."""
+    if "model" in named:
+        caller.require(named["model"])
+    with served.store.read() as conn:
+        alert = str(named.get("alert", ""))
+        if alert.isascii() and alert.isdigit() and len(alert) < 19:
+            caller.require(alerts.get(conn, int(alert)).model)
+        if "trigger" in named:
+            caller.require(triggers.get(conn, storable(named["trigger"])).model)
 
 
 async def _refuse_forged(request: Request, caller: Principal) -> None:

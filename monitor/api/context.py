@@ -31,6 +31,7 @@ class Context:
     ticking: Ticking | None
     state: CollectorRegistry
     open_metrics: bool = False
+    public_url: str = ""
 
 
 def _context(request: Request) -> Context:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import orjson
-from fastapi import Path, Query
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from fastapi import Path, Query, Request
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from monitor.api.problems import Problem
 from monitor.store.listing import Key
@@ -33,6 +33,13 @@ def microseconds(text: object) -> int:
     except (ValueError, OverflowError) as wrong:
         raise ValueError("there is no such time") from wrong
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def json_only(request: Request) -> None:
+    """Problem 415 for a body that is not declared as JSON: a form of another site cannot declare it."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Problem(415, "this address takes application/json", {"Accept": "application/json"})
 
 
 def plain(text: str) -> str:
@@ -67,6 +74,8 @@ _Time = Annotated[int, BeforeValidator(microseconds), _RFC3339_SCHEMA]
 _Text = Annotated[str, AfterValidator(plain)]
 
 Number = Annotated[int, Path(ge=0, le=MAX_INTEGER)]
+Instant = Annotated[_Time, Field()]
+KeyId = Annotated[str, Path(min_length=1, max_length=50, pattern="^[0-9a-f]+$")]
 TriggerId = Annotated[_Text, Path(min_length=1, max_length=200)]
 Version = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Name = Annotated[_Text, Path(min_length=1, max_length=200)]

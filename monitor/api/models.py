@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from monitor.api import schemas
 from monitor.api.auth import Reader, needs
+from monitor.api.conditions import etag_of
 from monitor.api.context import Served, model_of
 from monitor.api.inputs import Name, Version
 from monitor.errors import NotFound
@@ -31,10 +32,12 @@ def get_model(model: Name, served: Served) -> schemas.ModelDetail:
 
 
 @router.get("/{model}/contract", operation_id="get_contract")
-def get_contract(model: Name, served: Served) -> schemas.Contract:
-    """The contract that is in force."""
+def get_contract(model: Name, served: Served, response: Response) -> schemas.Contract:
+    """The contract that is in force, with its ETag."""
     with served.store.read() as conn:
-        return schemas.Contract.model_validate(contracts.current(conn, model_of(conn, model)["id"]))
+        saved = contracts.current(conn, model_of(conn, model)["id"])
+    response.headers["ETag"] = etag_of(saved)
+    return schemas.Contract.model_validate(saved)
 
 
 @router.get("/{model}/contract/versions", operation_id="list_contract_versions")

@@ -32,6 +32,8 @@ PROBLEM: dict[str, Any] = {
                     "pointer": {"type": "string", "description": "JSON Pointer into the body"},
                     "parameter": {"type": "string"},
                     "in": {"type": "string", "enum": ["query", "path", "header"]},
+                    "line": {"type": "integer", "description": "within the text at the pointer, from 1"},
+                    "column": {"type": "integer"},
                 },
             },
         },

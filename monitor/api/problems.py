@@ -56,7 +56,7 @@ def problem(
     status: int,
     detail: str | None = None,
     *,
-    errors: Sequence[Mapping[str, str]] = (),
+    errors: Sequence[Mapping[str, str | int]] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A problem document: `title` is the status in words, `errors` has one entry per wrong value."""

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat
 
-from monitor.api.inputs import MAX_INTEGER, plain
+from monitor.api.inputs import MAX_INTEGER, Instant, plain
+from monitor.store.keys import Scope
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -380,3 +381,112 @@ class Accepted(Schema):
 
 class Status(Schema):
     status: str
+
+
+class Given(BaseModel):
+    """A body that callers write: nothing but what is named, and no guessing of types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class NewContract(Given):
+    """A contract as YAML."""
+
+    body: Annotated[Plain, Field(min_length=1, max_length=100_000)]
+
+
+class ContractDiff(Schema):
+    from_version: int
+    to_version: int
+    unified: str = Field(description="a unified diff; empty if the texts are the same")
+
+
+class NewKey(Given):
+    """What a key is for. `models` empty: every model."""
+
+    name: Annotated[Plain, Field(min_length=1, max_length=100)]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=20)]
+    models: Annotated[list[Annotated[Plain, Field(min_length=1, max_length=200)]], Field(max_length=100)] = []
+    expires: Instant | None = None
+
+
+class ApiKey(Schema):
+    id: str
+    name: str
+    scopes: list[Scope]
+    models: list[str] = Field(description="empty: every model")
+    created: Time = Field(validation_alias="created_us")
+    created_by: str
+    expires: Time | None = Field(validation_alias="expires_us")
+    revoked: Time | None = Field(validation_alias="revoked_us")
+    revoked_by: str | None
+    last_used: Time | None = Field(validation_alias="used_us", description="to the minute")
+
+
+class MadeKey(ApiKey):
+    key: str = Field(description="the key itself: shown in this answer and never again")
+
+
+class NewFeedback(Given):
+    verdict: Literal["expected", "false-alarm"]
+    note: Annotated[Plain, Field(max_length=2_000)] = ""
+
+
+class Feedback(Schema):
+    verdict: str
+    note: str
+    author: str
+    counts_from: Time = Field(validation_alias="from_us", description="the first window that it counts for")
+    created: Time = Field(validation_alias="created_us")
+
+
+class Decision(Given):
+    note: Annotated[Plain, Field(max_length=2_000)] = ""
+
+
+class NewBackFill(Given):
+    """The span [from, to) that is read again at the source."""
+
+    from_: Annotated[Instant, Field(alias="from")]
+    to: Instant
+
+
+class NewDryRun(Given):
+    """A contract to try on the history of its model. Without `from` it begins where the reference ends."""
+
+    body: Annotated[Plain, Field(min_length=1, max_length=100_000)]
+    from_: Annotated[Instant | None, Field(alias="from")] = None
+    to: Instant | None = None
+
+
+class NewReplay(Given):
+    """A window whose verdicts are made again; `series` as `metric(column)` names one of them."""
+
+    window_start: Instant
+    series: Annotated[Plain, Field(max_length=400)] | None = None
+
+
+class Progress(Schema):
+    stage: str
+    done: int
+    total: int | None
+
+
+class Task(Schema):
+    """Something that takes longer than a request."""
+
+    id: int
+    model: str
+    kind: Literal["back_fill", "dry_run", "replay"]
+    state: Literal["queued", "running", "succeeded", "failed", "cancelled"]
+    progress: Annotated[Progress, BeforeValidator(_object)]
+    error: str | None
+    author: str
+    attempt: int
+    created: Time = Field(validation_alias="created_us")
+    started: Time | None = Field(validation_alias="started_us")
+    finished: Time | None = Field(validation_alias="finished_us")
+
+
+class TaskDetail(Task):
+    result: Object | None = Field(description="once it has succeeded")

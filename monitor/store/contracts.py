@@ -68,6 +68,12 @@ def current(conn: Connection, model_id: int) -> Version:
     return Version(**row._mapping)
 
 
+def current_locked(conn: Connection, model_id: int) -> Version:
+    """The same, and nobody else saves a version until the transaction ends."""
+    models.lock(conn, model_id)
+    return current(conn, model_id)
+
+
 def versions(conn: Connection, model_id: int) -> list[Version]:
     """Every version, oldest first."""
     query = select(contracts).where(contracts.c.model_id == model_id).order_by(contracts.c.version)

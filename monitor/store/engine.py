@@ -55,6 +55,7 @@ class Store:
     def __init__(self, url: str) -> None:
         parsed = _parse(url)
         self.shown = parsed.set(drivername=parsed.get_backend_name()).render_as_string(hide_password=True)
+        self._url = parsed
         self.dialect: Literal["sqlite", "postgresql"]
         if parsed.get_backend_name() == "sqlite":
             self.dialect = "sqlite"
@@ -67,6 +68,12 @@ class Store:
             self._reader = self._writer.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
+
+    @property
+    def address(self) -> str:
+        """The URL with its password: for a child process, never for a log."""
+        backend = self._url.set(drivername=self._url.get_backend_name())
+        return backend.render_as_string(hide_password=False)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -23,6 +23,7 @@ from monitor.store.tables.ingest import inbox, inboxes, inference_halves
 from monitor.store.tables.keys import api_keys, idempotency, sessions
 from monitor.store.tables.outcomes import label_cursors, labels, performance, performance_references
 from monitor.store.tables.silencing import silences, tellings
+from monitor.store.tables.tasks import tasks
 from monitor.store.tables.watched import baselines, contracts, cursors, manifest, models, plans, successions
 from monitor.store.tables.work import parts, processes, quarantine, runs, samples, windows
 
@@ -65,6 +66,7 @@ __all__ = [
     "silences",
     "successions",
     "tellings",
+    "tasks",
     "trigger_events",
     "triggers",
     "verdicts",
