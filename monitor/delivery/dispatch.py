@@ -41,7 +41,7 @@ _SOON_SECONDS, _SOON_ATTEMPTS = 60.0, 120
 _LATE_SECONDS = 900.0
 MAX_ATTEMPTS = 520  # three days and a little, with the average spread
 _MAX_RETRY_AFTER_SECONDS = 3600.0
-_PROBE_SECONDS = 20.0  # the longest that a receiver is left alone that may be back
+_PROBE_SECONDS = 10.0  # the longest that a receiver is left alone that may be back
 _GONE = 410
 
 LANES = 32  # threads for channels that answer
@@ -93,8 +93,17 @@ class Dispatcher:
     `totals` counts what was done so far. `close` waits for what is on its way, at most one deadline.
     """
 
-    def __init__(self, store: Store, clock: Clock, *, lanes: int = LANES, ill_lanes: int = ILL_LANES) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        lanes: int = LANES,
+        ill_lanes: int = ILL_LANES,
+        lease_us: int = LEASE_US,
+    ) -> None:
         self._store = store
+        self._lease_us = lease_us
         self._clock = clock
         self._lanes = ThreadPoolExecutor(lanes, thread_name_prefix="deliver")
         self._ill_lanes = ThreadPoolExecutor(ill_lanes, thread_name_prefix="deliver-ill")
@@ -114,7 +123,9 @@ class Dispatcher:
             ill = name in known and known[name].state != "well"
             pool, most = (self._ill_lanes, 1) if ill else (self._lanes, min(subjects, LANES_PER_CHANNEL))
             for _ in range(most):
-                lane = _Lane(self._store, self._clock, name, channels[name], None, True, self._doors)
+                lane = _Lane(
+                    self._store, self._clock, name, channels[name], None, True, self._doors, self._lease_us
+                )
                 if not self._start(pool, name, most, lane):
                     break
         for name, channel in channels.items():
@@ -198,6 +209,7 @@ class _Lane:
     limit: int | None
     patient: bool
     doors: Semaphore | None = None
+    lease_us: int = LEASE_US
 
     def run(self) -> Counts:
         total = Counts()
@@ -225,7 +237,7 @@ class _Lane:
     def _claim(self) -> outbox.Message | None:
         with self.store.write() as conn:
             now_us = self.clock.now_us()
-            message = outbox.claim(conn, [self.name], now_us, LEASE_US)
+            message = outbox.claim(conn, [self.name], now_us, self.lease_us)
             if message is None:
                 return None
             outlet = outlets.get(conn, self.name)

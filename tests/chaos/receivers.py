@@ -156,7 +156,7 @@ def _on(form: Form, url: str, kind: str) -> Iterator[Row]:
         clock = FastClock()
         with _sending(store, clock, {"moody": port, "well": other}):
             form.say(f"{kind}: away for a scaled hour")
-            away = form.pick(3, 12)
+            away = form.pick(2, 12)
             _write(store, clock, "moody", episodes)
             clock.pace(HOUR_SECONDS / away)
             waits = _neighbour(store, clock, neighbour, away, "a")
@@ -165,7 +165,7 @@ def _on(form: Form, url: str, kind: str) -> Iterator[Row]:
             for mood in ("errors", "slow", "reset", "hang"):
                 form.say(f"{kind}: {mood}")
                 moody.turn(mood)
-                waits += _neighbour(store, clock, neighbour, form.pick(1, 12) / 2, mood)
+                waits += _neighbour(store, clock, neighbour, form.pick(1, 12) / 3, mood)
             moody.turn("well" if form.short else "errors")
             back = time.monotonic()
             form.say(f"{kind}: back")
@@ -266,7 +266,8 @@ def _sending(store: Store, clock: FastClock, ports: dict[str, int]) -> Iterator[
         name: WebhookChannel(Poster(f"http://127.0.0.1:{port}/hook", allowed), Signer([SECRET]))
         for name, port in ports.items()
     }
-    dispatcher = Dispatcher(store, clock)
+    # The sender's hour is over in seconds; a lease must outlast the real time that an answer takes.
+    dispatcher = Dispatcher(store, clock, lease_us=2 * round(HOUR_SECONDS * 1e6))
     stopping = threading.Event()
 
     def tick() -> None:
