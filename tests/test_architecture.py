@@ -22,6 +22,7 @@ def rooms(*names: str) -> frozenset[str]:
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"checks"}),
     rooms(
+        "client",
         "errors",
         "failpoints",
         "clock",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -181,7 +181,7 @@ class Receiver:
             elif before == content:
                 outcome.duplicates += 1
             else:
-                outcome.refused.append(Refused(record.index, "duplicate_differs", None, record.raw))
+                outcome.refused.append(Refused(record.number, "duplicate_differs", None, record.raw))
         if batch:
             inbox.add(conn, model_id, number, list(batch.values()), now_us)
         outcome.accepted += len(batch)
@@ -237,6 +237,7 @@ class Receiver:
 
 
 def _labels(contract: Contract, raws: Sequence[bytes], now_us: int) -> tuple[list[Label], Outcome]:
+    """Labels by the contract's names, or by those that every contract understands: event_id, label, labelled_at."""
     spec = contract.labels
     assert spec is not None
     outcome = Outcome()
@@ -244,11 +245,12 @@ def _labels(contract: Contract, raws: Sequence[bytes], now_us: int) -> tuple[lis
     for index, raw in enumerate(raws):
         try:
             record = intake.one_object(raw)
-            event_id = intake.id_of(record.get(spec.key), spec.key)
-            label = _word_of(record, spec.value)
+            event_id = intake.id_of(record.get(spec.key, record.get("event_id")), spec.key)
+            label = _word_of(record.get(spec.value, record.get("label")), spec.value)
             said_us = 0
             if spec.labelled is not None:
-                said_us = intake.time_of(record.get(spec.labelled), spec.labelled, contract.zone, now_us)
+                said = record.get(spec.labelled, record.get("labelled_at"))
+                said_us = intake.time_of(said, spec.labelled, contract.zone, now_us)
         except Refusal as refusal:
             outcome.refused.append(Refused(index, refusal.reason, refusal.column, raw))
             continue
@@ -256,9 +258,9 @@ def _labels(contract: Contract, raws: Sequence[bytes], now_us: int) -> tuple[lis
     return found, outcome
 
 
-def _word_of(record: Mapping[str, object], column: str) -> str:
+def _word_of(value: object, column: str) -> str:
     try:
-        return _readable(intake.id_of(record.get(column), column))
+        return _readable(intake.id_of(value, column))
     except Refusal as refusal:
         raise Refusal("missing_label", column) from refusal
 

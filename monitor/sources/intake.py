@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -61,11 +61,10 @@ class Refused:
         return DETAILS[self.reason]
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A record that may be counted. `raw` is one line."""
+class Taken(NamedTuple):
+    """A record that may be counted. `raw` is one line. A tuple, as there are ten thousand in a second."""
 
-    index: int
+    number: int  # its place in the request, from 0
     raw: bytes
     event_id: bytes
     us: int
