@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from monitor.alerts import rules, watching
+from monitor.alerts.audience import audience_of
+from monitor.alerts.notify import LIMITS, Audience
 from monitor.clock import Clock, SystemClock
-from monitor.contract import Loaded, parse, resolve_secret
+from monitor.contract import Contract, Loaded, parse, resolve_secret
 from monitor.contract.channels import Channel as ChannelSpec
 from monitor.contract.model import RetrainingTarget
 from monitor.delivery import dispatch
@@ -126,10 +129,23 @@ class App:
         """The channels of every model, by the names that the outbox knows them by."""
         return {name: channel for one in self.watched() for name, channel in self.channels(one).items()}
 
+    def settle(self) -> int:
+        """Tell of alerts what is due by the clock: silences and snoozes that ended, storms that were gathered."""
+        limits = replace(LIMITS, installation=self.settings.storm_alerts)
+        return watching.settle(self.store, self.clock, self._audiences, limits=limits)
+
+    def _audiences(self) -> dict[int, Audience]:
+        return {one.id: audience_of(one, self.channels(one), self.settings.base_url) for one in self.watched()}
+
+    def look_for_stale(self) -> list[str]:
+        """Raise a health alert for each model whose windows close and are not judged; their names."""
+        return watching.look_for_stale(self.store, self.clock, self.watched())
+
     def deliver(self, limit: int = 100) -> dispatch.Counts:
         """Send what is due in the outbox of every model, on each channel up to `limit` messages, and repeat what still
         fires to Alertmanager; waits for all of it.
         """
+        self.settle()
         channels = self.all_channels()
         counts = dispatch.deliver_due(self.store, self.clock, channels, limit)
         dispatch.resend(self.store, self.clock, channels)
@@ -139,6 +155,7 @@ class App:
         """What `deliver` does, without waiting: for a tick. `stop_delivering` waits for what is on its way."""
         if self._dispatcher is None:
             self._dispatcher = dispatch.Dispatcher(self.store, self.clock)
+        self.settle()
         self._dispatcher.tick(self.all_channels())
 
     def stop_delivering(self) -> None:
@@ -152,6 +169,19 @@ def register(conn: Connection, loaded: Loaded, author: str, now_us: int) -> Vers
     model = models.create(conn, loaded.contract.model, now_us)
     saved = contracts.save_version(conn, model.id, loaded.text, str(loaded.base_path), author, now_us)
     if saved.id != model.contract_id:
+        if model.contract_id is not None:
+            _close_changed(conn, contracts.get(conn, model.contract_id), loaded.contract, author, now_us)
         payload = {"version": saved.version, "sha256": saved.sha256}
         audit.append(conn, author, "contract.saved", f"model/{model.name}", payload, now_us)
     return saved
+
+
+def _close_changed(
+    conn: Connection, before: contracts.Version, after: Contract, author: str, now_us: int
+) -> None:
+    """End the episodes that were judged by a rule that is no more."""
+    try:
+        was = parse(before.body)
+    except ContractError:
+        return  # of another release: what its episodes rested on cannot be told
+    rules.close_changed(conn, before.model_id, was, after, author, now_us)

@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from monitor import __version__
+from monitor.doors import alerts as acting
 from monitor.doors import keys
 from monitor.errors import ContractError, DependencyUnavailable, DriftglassError, UsageError
 
@@ -38,6 +39,10 @@ export = typer.Typer(
 app.add_typer(db, name="db")
 app.add_typer(export, name="export")
 app.add_typer(keys.app, name="keys")
+app.command()(acting.ack)
+app.command()(acting.snooze)
+app.command()(acting.annotate)
+app.add_typer(acting.app, name="silence")
 
 Database = Annotated[
     str | None,

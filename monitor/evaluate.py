@@ -81,7 +81,9 @@ class Evaluator:
         plan: Plan,
         channels: Mapping[str, Channel],
         public_url: str,
+        limits: notify.Limits = notify.LIMITS,
     ) -> None:
+        self._limits = limits
         self._store = store
         self._clock = clock
         self._watched = watched
@@ -421,7 +423,8 @@ class Evaluator:
         if not telling:
             return ()
         changes = episodes.record(conn, watched.id, run.window_start_us, self._length(run), telling, now_us)
-        notify.announce(conn, watched.id, audience_of(watched, self._channels, self._public_url), now_us)
+        audience = audience_of(watched, self._channels, self._public_url)
+        notify.announce(conn, watched.id, audience, now_us, limits=self._limits)
         failpoints.reach("judge.announced")
         if contract.retraining is not None:
             policy = Policy(

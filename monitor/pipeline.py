@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from checks import decision
 from checks.plan import Plan
 from monitor import failpoints, jobs, labels
+from monitor.alerts.notify import Limits
 from monitor.clock import Clock
 from monitor.delivery.channels.base import Channel
 from monitor.errors import DependencyUnavailable, LeaseLost, SourceError, UsageError
@@ -431,7 +432,13 @@ class Pipeline:
             if plan is None:
                 raise UsageError(f"{self.watched.name}: nothing was learnt yet; run `driftglass run` first")
             self._evaluator = Evaluator(
-                self._store, self._clock, self.watched, plan, self._channels, self._settings.base_url
+                self._store,
+                self._clock,
+                self.watched,
+                plan,
+                self._channels,
+                self._settings.base_url,
+                Limits(installation=self._settings.storm_alerts),
             )
         return self._evaluator
 

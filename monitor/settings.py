@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     """How much of one model's pushed records may wait, or be kept until the horizon has passed; then: 429."""
     inbox_records: int = Field(default=5_000_000, ge=1)
     """The same as a number of records."""
+    storm_alerts: int = Field(default=50, ge=1)
+    """More alerts than this that open within an hour, of all models, are gathered and told together."""
     log_level: LogLevel = "INFO"
     """The least serious log line that is written."""
     log_format: Literal["text", "json"] = "text"

@@ -137,7 +137,7 @@ class _Item:
     @classmethod
     def of(cls, row: Telling, active: Sequence[Silence], now_us: int) -> _Item:
         severity: Severity = "page" if row.severity == "page" else "ticket"
-        lead = _leading_segment(row)
+        lead = leading_segment(row)
         silence = next((one for one in active if one.matches(row.model, row.family, lead, severity)), None)
         seen = Seen(
             is_open=row.closed_us is None,
@@ -337,7 +337,7 @@ def _other(conn: Connection, item: _Item) -> Other:
     )
 
 
-def _leading_segment(row: Telling) -> str | None:
+def leading_segment(row: Telling) -> str | None:
     """The segment that carries most of an episode."""
     attributes = Attributes.decode(row.attributes)
     if attributes.segments:

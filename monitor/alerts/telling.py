@@ -7,7 +7,7 @@ gate opens, if it is still so.
     news          when                                         gates
     opened        it is open and nobody was told               inhibited silenced snoozed acknowledged flapping crowded
     escalated     it is more severe than anybody was told      none: never silent
-    worse         it grew as far as the one who snoozed it said          silenced         acknowledged flapping
+    worse         it grew as far as who snoozed it had said    inhibited silenced acknowledged flapping
     reminder      an acknowledgement or a snooze ran out       inhibited silenced snoozed acknowledged flapping
     resolved      it is closed, and somebody was told          silenced flapping
 
@@ -30,7 +30,7 @@ Gate = Literal["inhibited", "silenced", "snoozed", "acknowledged", "flapping", "
 GATES: dict[News, tuple[Gate, ...]] = {
     "opened": ("inhibited", "silenced", "snoozed", "acknowledged", "flapping", "crowded"),
     "escalated": (),
-    "worse": ("silenced", "acknowledged", "flapping"),
+    "worse": ("inhibited", "silenced", "acknowledged", "flapping"),
     "reminder": ("inhibited", "silenced", "snoozed", "acknowledged", "flapping"),
     "resolved": ("silenced", "flapping"),
 }

@@ -61,7 +61,7 @@ def create(
     if unknown:
         raise UsageError(f"--scope {unknown[0]}: write one of " + ", ".join(keys.SCOPES))
     author = getpass.getuser()
-    with _opened(database) as app, app.store.write() as conn:
+    with opened(database) as app, app.store.write() as conn:
         now_us = app.clock.now_us()
         scopes = [one for one in keys.SCOPES if one in scope]
         key, text = keys.create(conn, name, scopes, model, _end_us(expires, now_us), author, now_us)
@@ -81,7 +81,7 @@ def show(database: Database = None, as_json: Json = False) -> None:
     from monitor.store import keys
     from monitor.store.canonical import json_text
 
-    with _opened(database) as app, app.store.read() as conn:
+    with opened(database) as app, app.store.read() as conn:
         found = keys.everyone(conn)
         now_us = app.clock.now_us()
     if as_json:
@@ -122,7 +122,7 @@ def revoke(
     from monitor.store import audit, keys
 
     author = getpass.getuser()
-    with _opened(database) as app, app.store.write() as conn:
+    with opened(database) as app, app.store.write() as conn:
         found = keys.named(conn, key)
         now_us = app.clock.now_us()
         revoked = keys.revoke(conn, found.id, author, now_us)
@@ -132,7 +132,8 @@ def revoke(
 
 
 @contextmanager
-def _opened(database: str | None) -> Iterator[App]:
+def opened(database: str | None) -> Iterator[App]:
+    """Everything that a command may ask for, over the store it names."""
     from monitor.app import App
     from monitor.settings import load_settings
 

@@ -59,6 +59,14 @@ def save_version(
     return saved
 
 
+def get(conn: Connection, contract_id: int) -> Version:
+    """The version with this key; NotFound if there is none."""
+    row = conn.execute(select(contracts).where(contracts.c.id == contract_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no contract {contract_id}")
+    return Version(**row._mapping)
+
+
 def current(conn: Connection, model_id: int) -> Version:
     """The version the model runs by; NotFound if none was ever saved."""
     contract_id = models.by_id(conn, model_id).contract_id
