@@ -28,18 +28,18 @@ from tests.chaos.table import Form, Row, table
 
 # Seconds that a part may take, short and long. Altogether at most 5 and 60 minutes: the test counts.
 PARTS: dict[str, tuple[int, int]] = {
-    "kills": (160, 1500),
-    "steps": (50, 180),
+    "kills": (80, 1500),
+    "steps": (60, 300),
     "stopped": (20, 60),
-    "database": (30, 240),
+    "database": (25, 240),
     "ingest": (20, 180),
-    "hostile": (20, 420),
-    "receivers": (20, 180),
+    "hostile": (20, 360),
+    "receivers": (15, 180),
     "alertmanager": (15, 120),
-    "downtime": (15, 120),
-    "latency": (20, 120),
-    "clocks": (15, 120),
-    "storage": (15, 120),
+    "downtime": (10, 120),
+    "latency": (15, 120),
+    "clocks": (10, 60),
+    "storage": (10, 120),
     "soak": (0, 240),  # long only
 }
 _PR_SET_CHILD_SUBREAPER = 36

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -64,6 +65,10 @@ def wait_until(said: str, true: Callable[[], bool], seconds: float) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {seconds:.0f} s: {said}")
         time.sleep(0.25)
+
+
+def _is_gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid)
 
 
 def kill(pid: int) -> bool:
@@ -213,6 +218,7 @@ class Fleet:
             "PYTHONPATH": str(REPOSITORY),
             "DRIFTGLASS_DATABASE_URL": url,
             "DRIFTGLASS_TICK_SECONDS": "0.3",
+            "DRIFTGLASS_READ_SECONDS": "0.3",
             "DRIFTGLASS_LEASE_SECONDS": str(lease_seconds),
             URL_VARIABLE: receiver_url,
             SECRET_VARIABLE: encode_secret(b"a secret of 32 bytes, only here."),
@@ -312,11 +318,16 @@ class Fleet:
         TimeoutError if something stays unfinished.
         """
         self._kill_all()
-        pid = self.start_light("work")
-        wait_until("no unfinished run", lambda: not self.unfinished(), seconds)
-        os.kill(pid, signal.SIGTERM)
-        wait_until("the last worker ended", lambda: not psutil.pid_exists(pid), seconds)
-        del self.light[pid]
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            pid = self.start_light("work")
+            wait_until("no unfinished run", lambda: not self.unfinished(), seconds)
+            os.kill(pid, signal.SIGTERM)
+            wait_until("the last worker ended", partial(_is_gone, pid), seconds)
+            del self.light[pid]
+            if not self.unfinished():  # it may have been asked when it had just queued the next reading
+                return
+        raise TimeoutError(f"not within {seconds:.0f} s: no unfinished run when everybody has ended")
 
     def unfinished(self) -> int:
         return self.count("SELECT COUNT(*) FROM runs WHERE state IN ('queued', 'running', 'failed')")
