@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 import monitor
 from monitor.api import (
+    acts,
     alerts,
     auth,
     contracts,
@@ -25,6 +26,7 @@ from monitor.api import (
     pages,
     probes,
     problems,
+    silences,
     tasks,
     triggers,
     windows,
@@ -90,6 +92,8 @@ def assemble() -> FastAPI:
         exports,
         tasks,
         alerts,
+        acts,
+        silences,
         feedback,
         triggers,
         keys,
