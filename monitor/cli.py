@@ -15,7 +15,7 @@ import typer
 
 from monitor import __version__
 from monitor.doors import alerts as acting
-from monitor.doors import keys
+from monitor.doors import keys, notify, outbox
 from monitor.errors import ContractError, DependencyUnavailable, DriftglassError, UsageError
 
 EXIT_ALERTS, EXIT_USAGE, EXIT_UNAVAILABLE = 1, 2, 3
@@ -38,6 +38,8 @@ export = typer.Typer(
 )
 app.add_typer(db, name="db")
 app.add_typer(export, name="export")
+app.add_typer(notify.app, name="notify")
+app.add_typer(outbox.app, name="outbox")
 app.add_typer(keys.app, name="keys")
 app.command()(acting.ack)
 app.command()(acting.snooze)

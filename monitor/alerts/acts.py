@@ -21,6 +21,7 @@ from monitor.alerts.notify import leading_segment
 from monitor.alerts.state import Severity
 from monitor.alerts.telling import Acknowledged, Snoozed, Told, known
 from monitor.contract.model import FamilyName
+from monitor.delivery.acknowledging import acknowledge as tell_pagers
 from monitor.errors import Conflict, UsageError
 from monitor.store import alerts, audit, models, silences, tellings, windows
 from monitor.store.silences import Silence
@@ -47,6 +48,7 @@ def acknowledge(
     _keep(conn, row, replace(told, acknowledged=given, nudge=nudge))
     detail = {"by": author, "note": note, "until": iso(until_us), "severity": given.severity}
     _write(conn, row, "acknowledged", "alert.acknowledged", detail, now_us)
+    tell_pagers(conn, episode_id, now_us)
     return True
 
 

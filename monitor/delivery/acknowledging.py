@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 
 from sqlalchemy import Connection
 
@@ -10,20 +11,21 @@ from monitor.alerts.notify import subject_of, type_of
 from monitor.contract import parse
 from monitor.contract.channels import PagerDutyChannel
 from monitor.delivery.channels.pagerduty import acknowledgement
+from monitor.errors import ContractError, NotFound
 from monitor.store import alerts, contracts, outbox
+
+log = logging.getLogger(__name__)
 
 
 def acknowledge(conn: Connection, episode_id: int, now_us: int) -> int:
     """Write an acknowledgement for every PagerDuty channel that was told of the episode, in the transaction of the
     act; returns how many. A channel that the contract does not name any more is left out.
     """
+    told = outbox.channels_told(conn, episode_id)
+    if not told:
+        return 0
     episode = alerts.get(conn, episode_id)
-    contract = parse(contracts.current(conn, episode.model_id).body, f"{episode.model}.yaml")
-    pagers = {
-        f"{episode.model}/{name}"
-        for name, spec in contract.channels.items()
-        if isinstance(spec, PagerDutyChannel)
-    }
+    pagers = _pagers(conn, episode.model_id, episode.model)
     return sum(
         outbox.enqueue(
             conn,
@@ -36,9 +38,21 @@ def acknowledge(conn: Connection, episode_id: int, now_us: int) -> int:
             now_us=now_us,
             episode_id=episode_id,
         )
-        for channel in outbox.channels_told(conn, episode_id)
+        for channel in told
         if channel in pagers
     )
+
+
+def _pagers(conn: Connection, model_id: int, model: str) -> set[str]:
+    """The PagerDuty channels of a model; none if its contract cannot be had: the act itself counts all the same."""
+    try:
+        contract = parse(contracts.current(conn, model_id).body, f"{model}.yaml")
+    except (NotFound, ContractError) as error:
+        log.warning("PagerDuty is not told of an acknowledgement: %s", error)
+        return set()
+    return {
+        f"{model}/{name}" for name, spec in contract.channels.items() if isinstance(spec, PagerDutyChannel)
+    }
 
 
 def _key(episode_id: int, channel: str, now_us: int) -> str:

@@ -12,7 +12,7 @@ the second waits until the first is sent or dead. A channel that is held (`store
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, exists, func, or_, select
@@ -235,6 +235,12 @@ def list_messages(
     return [
         _message(row) for row in conn.execute(query.order_by(outbox.c.id.desc()).limit(min(limit, MAX_PAGE)))
     ]
+
+
+def shown(message: Message) -> dict[str, Any]:
+    """A message without its body and without what only its senders need."""
+    hidden = ("body", "fence", "model_id", "waits")
+    return {name: value for name, value in asdict(message).items() if name not in hidden}
 
 
 def attempts_of(conn: Connection, message_id: int) -> list[Attempt]:
