@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from monitor.alerts import rules, watching
 from monitor.alerts.audience import audience_of
 from monitor.alerts.notify import LIMITS, Audience
-from monitor.clock import Clock, SystemClock
+from monitor.clock import Clock
 from monitor.contract import Contract, Loaded, parse, resolve_secret
 from monitor.contract.channels import Channel as ChannelSpec
 from monitor.contract.model import RetrainingTarget
@@ -25,6 +25,7 @@ from monitor.progress import Progress, silent
 from monitor.settings import Settings
 from monitor.store import audit, contracts, models
 from monitor.store.contracts import Version
+from monitor.store.clock import clock_of
 from monitor.store.engine import Store
 from monitor.watched import Watched
 
@@ -44,17 +45,17 @@ class App:
     store: Store
     clock: Clock
     settings: Settings
-    patient: bool = False  # a reading that failed waits for its turn; a person who asks is answered at once
     _pipelines: dict[int, Pipeline] = field(default_factory=dict)
     _channels: dict[str, tuple[tuple[Spec, Path], Channel]] = field(default_factory=dict)
+    _known: dict[int, Watched | None] = field(default_factory=dict)  # by the contract that counts
     _dispatcher: dispatch.Dispatcher | None = None
 
     @classmethod
-    def open(cls, settings: Settings, clock: Clock | None = None, *, patient: bool = False) -> App:
+    def open(cls, settings: Settings, clock: Clock | None = None) -> App:
         """Open the store and bring its tables up to date. DependencyUnavailable if it cannot be reached."""
         store = Store(settings.database_url)
         store.upgrade()
-        return cls(store, clock or SystemClock(), settings, patient)
+        return cls(store, clock or clock_of(store), settings)
 
     def register(self, loaded: Loaded, *, author: str) -> Watched:
         """Keep a contract (a new version if its text is new) and watch its model from now on."""
@@ -65,17 +66,24 @@ class App:
     def watched(self) -> list[Watched]:
         """Every model with the contract that counts now."""
         with self.store.read() as conn:
-            current = [(model, contracts.current(conn, model.id)) for model in models.everyone(conn)]
-        found = []
-        for model, version in current:
-            try:
-                contract = parse(version.body, f"{model.name}.yaml")
-            except ContractError as error:
-                # Saved by another release: this model waits, the others go on.
-                log.error("the contract of %s cannot be used by this version: %s", model.name, error)
-                continue
-            found.append(Watched(model.id, model.name, contract, Path(version.base_path)))
-        return found
+            current = {
+                model.contract_id: model for model in models.everyone(conn) if model.contract_id is not None
+            }
+            new = [contracts.current(conn, current[key].id) for key in current if key not in self._known]
+        known = {key: watched for key, watched in self._known.items() if key in current}
+        for version in new:
+            known[version.id] = self._read(version, current[version.id].name)
+        self._known = known
+        return [watched for key in current if (watched := known.get(key)) is not None]
+
+    def _read(self, version: contracts.Version, name: str) -> Watched | None:
+        try:
+            contract = parse(version.body, f"{name}.yaml")
+        except ContractError as error:
+            # Saved by another release: this model waits, the others go on.
+            log.error("the contract of %s cannot be used by this version: %s", name, error)
+            return None
+        return Watched(version.model_id, name, contract, Path(version.base_path))
 
     def pipeline(self, watched: Watched) -> Pipeline:
         """What passes over a model; the same one as long as its contract does not change."""
@@ -83,9 +91,7 @@ class App:
 
         known = self._pipelines.get(watched.id)
         if known is None or known.watched != watched:
-            known = Pipeline(
-                self.store, self.clock, watched, self.channels(watched), self.settings, patient=self.patient
-            )
+            known = Pipeline(self.store, self.clock, watched, self.channels(watched), self.settings)
             self._pipelines[watched.id] = known
         return known
 

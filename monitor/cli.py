@@ -41,6 +41,7 @@ app.add_typer(export, name="export")
 app.add_typer(notify.app, name="notify")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(keys.app, name="keys")
+app.add_typer(runs.app, name="runs")
 app.command()(acting.ack)
 app.command()(acting.snooze)
 app.command()(acting.annotate)
@@ -265,11 +266,15 @@ def serve(
     database: Database = None,
     host: Annotated[str | None, typer.Option(help="Default 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default 8327.")] = None,
+    role: Annotated[
+        str,
+        typer.Option(metavar="all|api|worker", help="`api` answers, `worker` does the jobs, `all` does both."),
+    ] = "all",
 ) -> None:
     """Run the jobs, the API and the pages until stopped."""
     from monitor.service import serve as run_service
 
-    run_service(contracts, database, host, port)
+    run_service(contracts, database, host, port, role)
 
 
 @app.command()

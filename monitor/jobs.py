@@ -189,6 +189,13 @@ def claim(
     return run
 
 
+def anything_due(store: Store, clock: Clock) -> bool:
+    """Whether a claim would find something, or a lease has run out; asked without writing."""
+    now_us = clock.now_us()
+    with store.read() as conn:
+        return runs.any_due(conn, now_us)
+
+
 def heartbeat(store: Store, clock: Clock, run: Run, lease_seconds: float = 60.0) -> None:
     """Keep a run for `lease_seconds` from now. LeaseLost if it went to another: stop working on it."""
     with store.write() as conn:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from checks import decision
 from checks.plan import Plan
-from monitor import failpoints, jobs, labels
+from monitor import closing, failpoints, jobs, labels
 from monitor.alerts.notify import Limits
 from monitor.clock import Clock
 from monitor.delivery.channels.base import Channel
@@ -37,8 +37,6 @@ from monitor.watched import Watched
 
 log = logging.getLogger(__name__)
 
-# A source whose newest record is older than this is history, and is judged as of its own end.
-HISTORY_US = 7 * 86_400_000_000
 # Old samples that one pass drops at most, in slices of 5,000: the next pass goes on.
 _SLICES = 20
 
@@ -75,11 +73,8 @@ class Pipeline:
         watched: Watched,
         channels: Mapping[str, Channel],
         settings: Settings,
-        *,
-        patient: bool = False,
     ) -> None:
         self.watched = watched
-        self._patient = patient
         self._training: tuple[int, int] | None = None  # the span of a training file that was just read
         self._store = store
         self._clock = clock
@@ -89,6 +84,8 @@ class Pipeline:
         self._plan: Plan | None = None
         self._reader: Reader | None = None
         self._evaluator: Evaluator | None = None
+        self._moment: tuple[int | None, bool | None] = (None, None)  # `until_us` and `at_newest` of the pass
+        self._fitted: list[str] = []  # what there is to say of the baseline that was just fitted
 
     def one_pass(
         self, *, until_us: int | None = None, at_newest: bool | None = False, progress: Progress = silent
@@ -97,11 +94,13 @@ class Pipeline:
         record; None does so only where that is more than a week old.
         """
         notes: list[str] = []
+        self._moment, self._fitted = (until_us, at_newest), []
         report = self._read(progress)
         newest_us = self._newest_us()
         until_us = self._until(until_us, at_newest, newest_us, notes)
         judged = opened = 0
-        if self._plan is not None and self._has_reference(until_us, progress, notes):
+        notes += self._fitted
+        if self._plan is not None and self._has_reference(notes):
             self._materialise(until_us)
             try:
                 judged, opened = self._work(progress)
@@ -113,6 +112,26 @@ class Pipeline:
         return PassReport(
             report.records, report.duplicates, report.quarantined, judged, opened, newest_us, tuple(notes)
         )
+
+    def work(self, run: Run) -> None:
+        """Do one run that the caller has claimed for this model. LeaseLost if it was lost; any other error is its
+        failure, which the caller writes down.
+        """
+        if run.kind == "read":
+            self._moment, self._fitted = (None, None), []
+            report = self._read_run(run, silent)
+            for note in (*self._fitted, *(f"could not read {failed}" for failed in report.failed)):
+                log.info("%s: %s", self.watched.name, note)
+            self._forget(self._clock.now_us())
+        elif run.kind == "measure":
+            self._evaluate().measure(run)
+        else:
+            self._evaluate().judge(run)
+
+    def rest(self) -> None:
+        """Give back what is only held for the next run: Evidently's process."""
+        if self._evaluator is not None:
+            self._evaluator.close()
 
     def judge_reference(self, progress: Progress = silent) -> ReferenceReport:
         """Judge every block of the reference by the others. UsageError if it has fewer than three blocks."""
@@ -216,13 +235,11 @@ class Pipeline:
     def _queue_read(self, conn: Connection) -> None:
         slot_us = self.watched.grid.window_start(self._clock.now_us())
         last = runs.latest(conn, self.watched.id, "read")
-        if last is not None and last.state == "failed" and not self._patient:
-            runs.supersede(conn, [last.id])
+        if last is not None and last.state == "failed":
+            runs.supersede(conn, [last.id])  # somebody asks now, and is not to wait for its turn
         elif last is not None and last.state in runs.UNFINISHED:
             return
-        last = runs.latest(conn, self.watched.id, "read", slot_us)
-        revision = 0 if last is None else last.revision + 1
-        runs.insert_new(conn, [(self.watched.id, "read", slot_us, revision)], self._clock.now_us())
+        jobs.queue_read(conn, self.watched.id, slot_us, self._clock.now_us())
 
     def _read_run(self, run: Run, progress: Progress) -> ReadReport:
         beat = self._heartbeat(run)
@@ -262,6 +279,7 @@ class Pipeline:
             before_us = now_us - self.watched.contract.window.horizon_us
             source.forget(reader.position, before_us, self._settings.inbox_limits, now_us)
         self._read_labels(report)
+        self._fit_if_closed(told)
         self._read_done(run)
         return report
 
@@ -325,31 +343,39 @@ class Pipeline:
         now_us = self._clock.now_us()
         if until_us is not None or newest_us is None:
             return until_us if until_us is not None else now_us
-        is_history = now_us - newest_us > HISTORY_US
-        if at_newest or (at_newest is None and is_history):
+        as_of_us = newest_us + self.watched.contract.window.lateness_us
+        if at_newest is None:
+            with self._store.read() as conn:
+                as_of_us = closing.until(conn, self.watched, models.by_id(conn, self.watched.id), now_us)
+        if at_newest or (at_newest is None and as_of_us != now_us):
             if at_newest is None:
                 days = (now_us - newest_us) // 86_400_000_000
                 notes.append(
                     f"the newest record is {days:,} days old: judged as of its window's end (--as-of now for today)"
                 )
-            return newest_us + self.watched.contract.window.lateness_us
+            return as_of_us
         return now_us
 
-    def _has_reference(self, until_us: int, progress: Progress, notes: list[str]) -> bool:
-        """Whether there is a baseline; fits it if the reference has closed."""
+    def _has_reference(self, notes: list[str]) -> bool:
+        """Whether there is a baseline."""
+        if self._evaluate().reference() is not None:
+            return True
+        notes.append("learning: windows are judged once the reference has closed")
+        return False
+
+    def _fit_if_closed(self, progress: Progress) -> None:
+        """Fit the baseline if the reference has closed, while the reading is held: so nobody else does the same."""
         evaluator = self._evaluate()
-        reference = evaluator.reference()
-        if reference is None:
-            span = self._reference_span(until_us)
-            if span is None or span[1] + self.watched.contract.window.lateness_us > until_us:
-                notes.append("learning: windows are judged once the reference has closed")
-                return False
-            reference = evaluator.fit(*span, progress)
-            facts = reference.baseline.facts
-            notes += [f"{missing}: what differs there is judged without it" for missing in facts.missing]
-            if facts.provisional:
-                notes.append("fewer than three blocks of reference: every verdict is provisional")
-        return True
+        if evaluator.reference() is not None:
+            return
+        until_us = self._until(*self._moment, self._newest_us(), [])
+        span = self._reference_span(until_us)
+        if span is None or span[1] + self.watched.contract.window.lateness_us > until_us:
+            return
+        facts = evaluator.fit(*span, progress).baseline.facts
+        self._fitted += [f"{missing}: what differs there is judged without it" for missing in facts.missing]
+        if facts.provisional:
+            self._fitted.append("fewer than three blocks of reference: every verdict is provisional")
 
     def _reference_span(self, until_us: int) -> tuple[int, int] | None:
         """Whole windows [from, to) of the reference."""
@@ -367,18 +393,10 @@ class Pipeline:
         """Queue the windows after the reference that have closed."""
         reference = self._evaluate().reference()
         assert reference is not None
-        contract, grid = self.watched.contract, self.watched.grid
-        closed_us = until_us - contract.window.lateness_us
-        with self._store.write() as conn:
+        with self._store.read() as conn:
             model = models.by_id(conn, self.watched.id)
-            from_us = max(reference.baseline.facts.to_us, model.materialised_until_us or 0)
-            if model.materialised_until_us is None and reference_source(self.watched) is not None:
-                # Between a training file and the first record of the stream nothing was to be expected.
-                from_us = windows.first_from(conn, self.watched.id, from_us) or closed_us
-            due = [(start, grid.window_end(start)) for start in grid.starts(from_us, closed_us)]
-            due = [span for span in due if span[1] <= closed_us]
-            jobs.materialise(conn, self.watched.id, due, self._clock.now_us(), read=False)
-        failpoints.reach("materialise.committed")
+            due = closing.closed(conn, self.watched, model, reference.baseline.facts.to_us, until_us)
+        closing.queue(self._store, self.watched, due, self._clock.now_us(), read=False)
 
     def _work(self, progress: Progress) -> tuple[int, int]:
         """Measure and judge until nothing is left; returns (windows judged, episodes opened)."""

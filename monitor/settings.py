@@ -34,8 +34,16 @@ class Settings(BaseSettings):
     """Whether /metrics needs no key; without it, and once there are keys, a scrape needs one that may `read`."""
     public_url: str | None = None
     """How readers reach this service; links in notifications start with it. Default: http://host:port."""
-    tick_seconds: float = Field(default=5.0, ge=0.1, le=3600)
+    tick_seconds: float = Field(default=1.0, ge=0.1, le=3600)
     """How often due work is looked for."""
+    read_seconds: float = Field(default=30.0, ge=0.1, le=86_400)
+    """How long after a reading a source is read again; also whenever a window closes."""
+    workers: int = Field(default=1, ge=1, le=64)
+    """How many working processes this one keeps; each works on another model."""
+    run_seconds: float = Field(default=3600.0, ge=1, le=86_400)
+    """How long one run may take: a longer one ends with its working process."""
+    worker_memory_mb: int = Field(default=3000, ge=300)
+    """What a working process may hold: above it ends with its run, above half of it is replaced after its run."""
     lease_seconds: float = Field(default=60.0, ge=1, le=3600)
     """How long a run stays with a worker that gives no sign of life."""
     allowed_addresses: Annotated[tuple[str, ...], NoDecode] = ()

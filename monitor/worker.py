@@ -1,11 +1,15 @@
-"""The working process of `serve`: it holds the heavy imports, does a pass when told to, and is replaced now and then.
+"""A working process of `serve`: it holds the heavy imports, does one run at a time, and is replaced now and then.
 
-The parent writes one line per wish on standard input and reads one JSON line per answer on standard output:
+The parent claims a run, writes it as one JSON line on the child's standard input, and keeps its lease while the child
+works; the child answers with one JSON line on its standard output:
 
-    pass        →  {"ok": true, "judged": 3, "rss_mb": 312.4}   or   {"ok": false, "error": "…"}
+    (start)                          →  {"ready": true}
+    {"run": {"id": 7, …}}            →  {"ok": true, "rss_mb": 312.4}  or  {"ok": false, "why": "failed", "error": "…"}
+    {"rest": true}                   →  nothing: what is only held for the next run is given back
 
-At the end of standard input (the parent is gone) it stops. Whatever it was doing then is a run with a lease: another
-process takes it up.
+A child that dies, takes too long or holds too much is ended with its run, and the parent counts that against the run.
+At the end of standard input (the parent is gone) the child stops. Whatever it was doing then is a run with a lease:
+another process takes it up.
 """
 
 from __future__ import annotations
@@ -14,117 +18,311 @@ import json
 import logging
 import os
 import resource
+import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import Connection
+
 from monitor import jobs, telemetry
-from monitor.errors import DependencyUnavailable, DriftglassError
+from monitor.clock import Clock
+from monitor.errors import DependencyUnavailable, LeaseLost
+from monitor.failpoints import VARIABLE
 from monitor.settings import Settings
+from monitor.store.engine import Store
+from monitor.store.runs import Run
 
 if TYPE_CHECKING:
     from monitor.app import App
+    from monitor.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
 
-RECYCLE_AFTER_PASSES = 500
-RECYCLE_ABOVE_MB = 1_500.0
+RECYCLE_AFTER_RUNS = 5_000
+START_SECONDS = 120.0  # the first start after an installation compiles
+SLICE_SECONDS = 20.0  # a tick works so long at most, and is seen to tick
+MODEL_SECONDS = 2.0  # so long a child stays with a model whose plan and baseline it has at hand
+_LOOK_SECONDS = 0.5
 
-# Counted in the child, where nobody scrapes: each answer tells what its pass added, and the parent exports it.
-_COUNTERS = {"leases_lost": jobs.LEASES_LOST, "stale_commits_refused": jobs.STALE_COMMITS}
+# Counted in the child, where nobody scrapes: each answer tells what its run added, and the parent exports it.
+_COUNTERS = {"stale_commits_refused": jobs.STALE_COMMITS}
+CRASHES = telemetry.counter("worker_crashes", "Working processes that died or had to be ended over a run")
+Settle = Callable[[Connection, int], None]
 
-NOTHING = {"ok": True, "judged": 0}
+
+class _Ended(Exception):
+    """The child is gone; the message says how."""
 
 
 class Worker:
-    """The parent's side: a child that is started when first needed and replaced when it is old, big or broken."""
+    """The parent's side: claims runs for one child, which is started when first needed and replaced when it is old,
+    big or broken.
 
-    def __init__(self, settings: Settings) -> None:
+    `judged` is called after a run that may have something to tell people. Errors of the store leave `work` as
+    DependencyUnavailable; what is to be written of a run then is written at the next call.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        clock: Clock,
+        *,
+        judged: Callable[[], object] = lambda: None,
+    ) -> None:
         self._settings = settings
-        self._child: subprocess.Popen[bytes] | None = None
-        self._passes = 0
+        self._store = store
+        self._clock = clock
+        self._judged = judged
+        self._child: _Child | None = None
+        self._armed = True  # the first child only ends where a test wants it to
+        self._left: tuple[Run, Settle] | None = None
         self._lock = threading.Lock()
         self._stopped = False
 
-    def work(self) -> dict[str, Any]:
-        """Have one pass done. Raises DependencyUnavailable if the child died or could not do all of it.
-
-        Once stopped, it does nothing, and a pass that was interrupted so is no failure.
-        """
+    def work(self) -> int:
+        """Do what is due, for at most 20 seconds and the run that is then under way; returns how many runs."""
         with self._lock:
-            if self._stopped:
-                return dict(NOTHING)
-            child = self._child or self._start()
-            try:
-                assert child.stdin is not None
-                assert child.stdout is not None
-                # Unbuffered: what a dead child did not read must not be written again when its pipe is closed.
-                os.write(child.stdin.fileno(), b"pass\n")
-                line = child.stdout.readline()
-            except OSError as error:
-                self._discard()
-                raise DependencyUnavailable(
-                    f"the working process is gone ({error}); a new one follows"
-                ) from error
-            if not line.endswith(b"\n"):
-                code = child.wait()
-                self._discard()
-                if self._stopped:
-                    return dict(NOTHING)
-                raise DependencyUnavailable(f"the working process ended with {code}; a new one follows")
-            answer: dict[str, Any] = json.loads(line)
-            for name, count in answer.get("counted", {}).items():
-                _COUNTERS[name].inc(count)
-            self._passes += 1
-            if self._passes >= RECYCLE_AFTER_PASSES or answer.get("rss_mb", 0.0) > RECYCLE_ABOVE_MB:
-                self._discard()
-            if not answer["ok"]:
-                raise DependencyUnavailable(str(answer["error"]))
-            return answer
+            done = 0
+            self._write_what_is_left()
+            deadline = time.monotonic() + SLICE_SECONDS
+            model_id, since = None, 0.0
+            while not self._stopped and time.monotonic() < deadline:
+                if time.monotonic() - since > MODEL_SECONDS:
+                    model_id = None
+                run = self._claim(model_id)
+                if run is None:
+                    break
+                if run.model_id != model_id:
+                    model_id, since = run.model_id, time.monotonic()
+                self._do(run)
+                done += 1
+            if done and self._child is not None:
+                self._child.rest()
+            return done
 
     def stop(self) -> None:
-        """End the child, if there is one, whatever it is doing."""
+        """End the child, if there is one; its run is given back, and nothing is begun any more."""
         self._stopped = True
-        # A pass under way holds the lock; ending the child is how it is interrupted.
+        # A call under way holds the lock; ending the child is how it is interrupted.
         while not self._lock.acquire(timeout=0.1):
-            child = self._child
-            if child is not None and child.poll() is None:
-                child.terminate()
+            if (child := self._child) is not None:
+                child.kill()
         try:
             self._discard()
         finally:
             self._lock.release()
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    @property
+    def child_pid(self) -> int | None:
+        """The process id of the child that there is now."""
+        return None if self._child is None else self._child.pid
+
+    # ----- one run ------------------------------------------------------------------------------------------
+
+    def _claim(self, model_id: int | None) -> Run | None:
+        """A run of this model, or else of any; a child that is ready for it is there first."""
+        if not jobs.anything_due(self._store, self._clock):
+            return None
+        try:
+            self._ready()
+        except _Ended as ended:
+            self._discard()
+            if self._stopped:
+                return None
+            raise DependencyUnavailable(f"a working process does not start: {ended}") from ended
+        lease, owner = self._settings.lease_seconds, f"{socket.gethostname()}:{self.child_pid}"
+        found = None
+        if model_id is not None:
+            found = jobs.claim(self._store, self._clock, owner, lease, model_id=model_id)
+        return found or jobs.claim(self._store, self._clock, owner, lease)
+
+    def _do(self, run: Run) -> None:
+        child = self._child
+        assert child is not None
+        try:
+            answer = self._watch(child, run)
+        except LeaseLost as lost:
+            log.warning("%s", lost)
+            self._discard()
+            return
+        except _Ended as ended:
+            self._discard()
+            self._crashed(run, str(ended))
+            return
+        for name, count in answer.get("counted", {}).items():
+            _COUNTERS[name].inc(count)
+        child.runs += 1
+        if child.runs >= RECYCLE_AFTER_RUNS or answer["rss_mb"] > self._settings.worker_memory_mb / 2:
+            self._discard()
+        if answer["ok"]:
+            if run.kind == "judge":
+                self._judged()
+            return
+        error = str(answer["error"])
+        if answer["why"] == "away":
+            self._write(run, lambda conn, now_us: jobs.give_back(conn, run, error, now_us, 1.0))
+            raise DependencyUnavailable(error)
+        if answer["why"] == "failed":
+            self._write(run, lambda conn, now_us: jobs.fail(conn, run, error, now_us))
+
+    def _watch(self, child: _Child, run: Run) -> dict[str, Any]:
+        """The child's answer; keeps the lease meanwhile. `_Ended` if the child is gone or was ended for its run."""
+        child.send({"run": asdict(run)})
+        began = beaten = time.monotonic()
+        while (answer := child.answer(_LOOK_SECONDS)) is None:
+            now = time.monotonic()
+            if now - began > self._settings.run_seconds:
+                raise _Ended(
+                    f"it took longer than {self._settings.run_seconds:.0f} s (DRIFTGLASS_RUN_SECONDS)"
+                )
+            if child.resident_mb() > self._settings.worker_memory_mb:
+                raise _Ended(
+                    f"it held more than {self._settings.worker_memory_mb} MB (DRIFTGLASS_WORKER_MEMORY_MB)"
+                )
+            # Whoever stands still gives no sign of life: another process may take the run.
+            if now - beaten > self._settings.lease_seconds / 3 and not child.is_stopped():
+                beaten = now
+                try:
+                    jobs.heartbeat(self._store, self._clock, run, self._settings.lease_seconds)
+                except DependencyUnavailable as error:
+                    log.debug("no heartbeat of run %d: %s", run.id, error)
+        return answer
+
+    def _crashed(self, run: Run, how: str) -> None:
+        if self._stopped:
+            self._write(run, lambda conn, now_us: jobs.give_back(conn, run, None, now_us))
+            return
+        CRASHES.inc()
+        where = (run.kind, run.window_start_us, run.model_id)
+        log.error("the %s of window %d of model %d ended its process: %s", *where, how)
+        self._write(run, lambda conn, now_us: jobs.crash(conn, run, how, now_us))
+
+    def _write(self, run: Run, settle: Settle) -> None:
+        self._left = (run, settle)
+        self._write_what_is_left()
+
+    def _write_what_is_left(self) -> None:
+        """What became of a run that was not finished; kept until the store takes it, or another has the run."""
+        if self._left is None:
+            return
+        try:
+            with self._store.write() as conn:
+                self._left[1](conn, self._clock.now_us())
+        except LeaseLost as lost:
+            log.warning("%s", lost)
+        self._left = None
+
+    # ----- the child ----------------------------------------------------------------------------------------
+
+    def _ready(self) -> None:
+        """A child that has begun to listen. `_Ended` if it does not come to that."""
+        if self._child is not None and self._child.is_alive():
+            return
+        self._discard()
+        self._child = _Child(self._environment())
+        self._armed = False
+        deadline = time.monotonic() + START_SECONDS
+        while self._child.answer(_LOOK_SECONDS) is None:
+            if time.monotonic() > deadline:
+                raise _Ended(f"it was not ready after {START_SECONDS:.0f} s")
+
+    def _environment(self) -> dict[str, str]:
+        without = {"PYTHONDONTWRITEBYTECODE"} if self._armed else {"PYTHONDONTWRITEBYTECODE", VARIABLE}
+        environment = {name: value for name, value in os.environ.items() if name not in without}
         # What the command line said wins over the environment, in the child as in the parent.
         environment["DRIFTGLASS_DATABASE_URL"] = self._settings.database_url
         environment["DRIFTGLASS_PUBLIC_URL"] = self._settings.base_url
-        self._child = subprocess.Popen(
+        return environment
+
+    def _discard(self) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            child.end()
+
+
+class _Child:
+    """The process and its two pipes."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "monitor.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
         )
-        self._passes = 0
-        return self._child
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._input, self._output = self._process.stdin, self._process.stdout
+        self._read = b""
+        self.pid = self._process.pid
+        self.runs = 0
 
-    def _discard(self) -> None:
-        child, self._child = self._child, None
-        if child is None:
-            return
-        assert child.stdin is not None
-        assert child.stdout is not None
-        child.stdin.close()
+    def send(self, message: dict[str, Any]) -> None:
+        """`_Ended` if nobody reads it any more."""
         try:
-            child.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-        child.stdout.close()
+            # Unbuffered: what a dead child did not read must not be written again when its pipe is closed.
+            os.write(self._input.fileno(), json.dumps(message).encode() + b"\n")
+        except OSError as error:
+            raise _Ended(self._how()) from error
+
+    def rest(self) -> None:
+        """Nothing follows for now."""
+        try:
+            self.send({"rest": True})
+        except _Ended as ended:
+            log.debug("a resting child has %s", ended)  # the next run gets a new one
+
+    def answer(self, seconds: float) -> dict[str, Any] | None:
+        """The next line, None if there is none within so many seconds. `_Ended` if there will be none."""
+        if not select.select([self._output], [], [], seconds)[0]:
+            return None
+        some = os.read(self._output.fileno(), 1 << 16)
+        if not some:
+            raise _Ended(self._how())
+        self._read += some
+        line, newline, rest = self._read.partition(b"\n")
+        if not newline:
+            return None
+        self._read = rest
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def is_stopped(self) -> bool:
+        """Whether a signal has made it stand still; never where /proc does not tell."""
+        try:
+            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] in "Tt"
+        except OSError:
+            return False
+
+    def resident_mb(self) -> float:
+        """What it holds now; 0 where /proc does not tell."""
+        return _resident_mb(self.pid) or 0.0
+
+    def kill(self) -> None:
+        """End it at once. It may be called from another thread than the one that waits for it."""
+        self._process.kill()
+
+    def end(self) -> None:
+        """End it if it still runs; nothing that it does needs an orderly end."""
+        self._process.kill()
+        self._process.wait()
+        self._input.close()
+        self._output.close()
+
+    def _how(self) -> str:
+        return f"the working process ended with {self._process.wait()}"
 
 
 def main() -> None:
@@ -135,30 +333,75 @@ def main() -> None:
     # Ctrl-C is for the parent, which ends this process in its own time.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
+    import monitor.pipeline  # noqa: F401 - the heavy imports, before any lease runs
     from monitor.app import App
     from monitor.settings import load_settings
+    from monitor.store.clock import clock_of
     from monitor.telemetry import configure_logging
 
     settings = load_settings()
     configure_logging(settings.log_level, json=settings.log_format == "json")
-    app = App.open(settings, patient=True)
-    for line in sys.stdin:
-        if line.strip() != "pass":
-            continue
-        before = _counted()
-        answer = _pass(app)
-        answer["counted"] = {name: count - before[name] for name, count in _counted().items()}
-        answer["rss_mb"] = _resident_mb()
+    store = Store(settings.database_url)  # not asked yet: a database that is away is the run's affair
+    app = App(store, clock_of(store), settings)
+
+    def tell(answer: dict[str, Any]) -> None:
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
+    tell({"ready": True})
+    held: Pipeline | None = None
+    for line in sys.stdin:
+        message = json.loads(line)
+        if "run" not in message:
+            if held is not None:
+                held.rest()
+            continue
+        before = _counted()
+        answer, found = do(app, Run(**message["run"]), held)
+        held = found or held
+        answer["counted"] = {name: count - before[name] for name, count in _counted().items()}
+        answer["rss_mb"] = (
+            _resident_mb(os.getpid()) or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        )
+        tell(answer)
 
-def _resident_mb() -> float:
-    """What the process holds now. The peak that `getrusage` knows is no measure: a child begins with its parent's."""
+
+def do(app: App, run: Run, held: Pipeline | None = None) -> tuple[dict[str, Any], Pipeline | None]:
+    """Do a run that was claimed; returns the answer, and the pipeline of its model.
+
+    `held` is the pipeline that worked before: if it is another one, it gives back what it holds for its next run.
+    """
+    pipeline: Pipeline | None = None
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:  # no Linux: the peak is better than nothing
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        watched = next((one for one in app.watched() if one.id == run.model_id), None)
+        if watched is None:
+            return _not("failed", "its model has no contract that this version can use"), None
+        pipeline = app.pipeline(watched)
+        if held is not None and held is not pipeline:
+            held.rest()
+        with telemetry.logged(run=run.id, model=watched.name):
+            pipeline.work(run)
+    except LeaseLost as lost:
+        log.warning("%s", lost)
+        return _not("lost", str(lost)), pipeline
+    except DependencyUnavailable as error:
+        return _not("away", str(error)), pipeline
+    except Exception as error:  # the edge of a job: recorded with the run, tried again, dead at last
+        log.exception("%s of window %d of model %d failed", run.kind, run.window_start_us, run.model_id)
+        return _not("failed", f"{type(error).__name__}: {error}"), pipeline
+    return {"ok": True}, pipeline
+
+
+def _not(why: str, error: str) -> dict[str, Any]:
+    return {"ok": False, "why": why, "error": error}
+
+
+def _resident_mb(pid: int) -> float | None:
+    """What a process holds now. The peak that `getrusage` knows is no measure: a child begins with its parent's."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):  # no Linux, or no such process
+        return None
     return pages * resource.getpagesize() / 2**20
 
 
@@ -166,26 +409,6 @@ def _counted() -> dict[str, float]:
     return {
         name: telemetry.REGISTRY.get_sample_value(f"driftglass_{name}_total") or 0.0 for name in _COUNTERS
     }
-
-
-def _pass(app: App) -> dict[str, Any]:
-    """One pass over every model; one that cannot be read does not keep the others waiting."""
-    judged, failed = 0, []
-    try:
-        for watched in app.watched():
-            try:
-                # History is judged to its own end, as `driftglass run` does: it has not stopped today.
-                judged += app.one_pass(watched, at_newest=None).judged
-            except DriftglassError as error:
-                log.error("a pass over %s failed: %s", watched.name, error)
-                failed.append(f"{watched.name}: {error}")
-            except Exception as error:  # the edge of the job: told to the parent, which counts it
-                log.exception("a pass over %s failed", watched.name)
-                failed.append(f"{watched.name}: {type(error).__name__}: {error}")
-    except DriftglassError as error:
-        log.error("a pass failed: %s", error)
-        failed.append(f"{type(error).__name__}: {error}")
-    return {"ok": not failed, "judged": judged, "error": "; ".join(failed)}
 
 
 if __name__ == "__main__":

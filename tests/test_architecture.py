@@ -42,6 +42,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     ),
     rooms(
         "jobs",
+        "closing",
         "evaluate",
         "judging",
         "deployments",

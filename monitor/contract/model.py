@@ -148,6 +148,8 @@ class Window(Part):
     horizon_us: v.DurationUs = Field(2 * v.DAY_US, alias="horizon")
     sample: Annotated[int, Field(strict=True, ge=1, le=100_000)] = 2_000
     keep_us: v.DurationUs = Field(30 * v.DAY_US, alias="keep")
+    catch_up: Literal["oldest-first", "newest-first"] = "oldest-first"
+    catch_up_windows: Annotated[int, Field(strict=True, ge=1)] | None = None
 
 
 class Reference(Part):

@@ -62,6 +62,15 @@ def load(conn: Connection, baseline_id: int) -> Saved:
     return Saved(**{**row._mapping, "reference": json.loads(row.reference), "body": bytes(row.body)})
 
 
+def reference_end(conn: Connection, baseline_id: int) -> tuple[str, int]:
+    """The plan of a baseline and where its reference ends, without its body; NotFound if there is none."""
+    query = select(baselines.c.plan_id, baselines.c.reference).where(baselines.c.id == baseline_id)
+    row = conn.execute(query).one_or_none()
+    if row is None:
+        raise NotFound(f"no baseline with id {baseline_id}")
+    return row.plan_id, int(json.loads(row.reference)["to_us"])
+
+
 def current(conn: Connection, model_id: int) -> Saved | None:
     """The baseline that counts now, None while the model has none."""
     baseline_id = models.by_id(conn, model_id).baseline_id

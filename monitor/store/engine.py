@@ -253,6 +253,8 @@ def _away(error: DBAPIError) -> str | None:
     if code is not None:
         reason = _SQLITE_AWAY.get(code & 0xFF)  # extended codes keep the primary one in the low byte
         return None if reason is None else f"{reason} ({error.orig}); try again once that is cured"
+    if getattr(error.orig, "sqlstate", None) == "25006":  # a standby, or a server that was told so
+        return f"the database is read-only ({error.orig}); try again once that is cured"
     if not isinstance(error, OperationalError | InterfaceError):
         return None
     first = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__

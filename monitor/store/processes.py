@@ -11,6 +11,7 @@ from monitor.store.inserts import insert_on
 from monitor.store.tables import processes
 
 Role = Literal["all", "api", "worker"]
+ROLES: dict[str, Role] = {"all": "all", "api": "api", "worker": "worker"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Select,
     and_,
     bindparam,
     case,
@@ -124,6 +125,12 @@ def release_lost(conn: Connection, now_us: int, max_attempts: int) -> list[Run]:
     return [Run(**row._mapping) for row in conn.execute(moved)]
 
 
+def any_due(conn: Connection, now_us: int) -> bool:
+    """Whether a run could be claimed now, or the lease of one has run out."""
+    lost = select(runs.c.id).where(_in(runs, ["running"]), runs.c.lease_until_us < now_us)
+    return any(conn.execute(query.limit(1)).first() is not None for query in (_due(now_us, KINDS), lost))
+
+
 def claim_next(
     conn: Connection,
     now_us: int,
@@ -133,19 +140,7 @@ def claim_next(
     model_id: int | None,
 ) -> Run | None:
     """Take the run that has been due the longest and that nothing blocks, in one statement; None if none."""
-    due = (
-        select(runs.c.id)
-        .where(
-            _in(runs, UNFINISHED),
-            runs.c.state.in_(MOVES["claim"][0]),
-            runs.c.kind.in_(sorted(kinds)),
-            runs.c.available_us <= now_us,
-            ~_blocked(runs),
-        )
-        .order_by(runs.c.available_us, runs.c.window_start_us, runs.c.id)
-        .limit(1)
-        .with_for_update(skip_locked=True, of=runs)
-    )
+    due = _due(now_us, kinds).limit(1).with_for_update(skip_locked=True, of=runs)
     if model_id is not None:
         due = due.where(runs.c.model_id == model_id)
     taken = (
@@ -284,6 +279,21 @@ def counts(conn: Connection, model_id: int | None = None) -> dict[tuple[Kind, St
     if model_id is not None:
         query = query.where(runs.c.model_id == model_id)
     return {(kind, state): count for kind, state, count in conn.execute(query)}
+
+
+def _due(now_us: int, kinds: Collection[Kind]) -> Select[tuple[int]]:
+    """What can be claimed, the longest due first."""
+    return (
+        select(runs.c.id)
+        .where(
+            _in(runs, UNFINISHED),
+            runs.c.state.in_(MOVES["claim"][0]),
+            runs.c.kind.in_(sorted(kinds)),
+            runs.c.available_us <= now_us,
+            ~_blocked(runs),
+        )
+        .order_by(runs.c.available_us, runs.c.window_start_us, runs.c.id)
+    )
 
 
 def _held(conn: Connection, run: Run, values: Mapping[str, object]) -> None:

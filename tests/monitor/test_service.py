@@ -223,3 +223,29 @@ def test_a_port_that_is_taken_is_exit_3_in_a_sentence(tmp_path: Path) -> None:
     log = refused.log.read_text("utf-8")
     assert f"cannot listen on 127.0.0.1:{port}" in log
     assert "Traceback" not in log
+
+
+def test_one_process_answers_and_another_works_on_the_same_file(tmp_path: Path) -> None:
+    stream.write(tmp_path / "orders.csv", stream.records(DAYS, start=START))
+    stream.contract(tmp_path, start=START)
+    with serving(tmp_path, "--contract", "contract.yaml", "--role", "api") as answering:
+        answering.until("/livez")
+        other = tmp_path / "other"
+        other.mkdir()
+        database = f"sqlite:///{tmp_path / 'store.db'}"
+        with serving(other, "--role", "worker", "--database", database) as working:
+            answering.until("/v1/models/orders/windows?state=judged", 90)
+            assert psutil.Process(answering.process.pid).children() == []
+            children = psutil.Process(working.process.pid).children()
+            assert ["monitor.worker" in child.cmdline() for child in children] == [True]
+            with pytest.raises(httpx.ConnectError):
+                working.get("/livez")
+            assert working.end() == 0
+            assert not any(child.is_running() for child in children)
+        assert answering.end() == 0
+
+
+def test_a_role_that_does_not_exist_is_told(tmp_path: Path) -> None:
+    with serving(tmp_path, "--role", "boss") as running:
+        assert running.process.wait(timeout=60) == 2
+        assert "--role boss: write all, api or worker" in running.log.read_text("utf-8")

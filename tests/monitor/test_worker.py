@@ -1,4 +1,4 @@
-"""The working process: it does passes, it may be killed at any time, and nothing is lost or counted twice."""
+"""The working process: it does runs, it may be killed at any time, and nothing is lost or counted twice."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
-from sqlalchemy import update
 
-from monitor import telemetry
+from monitor import jobs, telemetry
 from monitor import worker as module
 from monitor.app import App
 from monitor.clock import SystemClock
+from monitor.closing import Closing
 from monitor.contract import load
-from monitor.errors import DependencyUnavailable
 from monitor.settings import Settings
-from monitor.store import measurements, models, runs, tables, windows
+from monitor.store import measurements, models, runs, windows
 from monitor.store.engine import Store
-from monitor.worker import NOTHING, Worker
+from monitor.store.runs import Run
+from monitor.worker import Worker
 from tests.monitor import stream
 
 START, DAYS = stream.recent(datetime.now(UTC))
@@ -60,15 +59,57 @@ def watch(settings: Settings, contract: Path) -> None:
 
 
 @pytest.fixture
-def worker(settings: Settings) -> Iterator[Worker]:
-    made = Worker(settings)
-    yield made
-    made.stop()
+def store(settings: Settings) -> Iterator[Store]:
+    opened = Store(settings.database_url)
+    yield opened
+    opened.close()
 
 
-def pid(worker: Worker) -> int:
-    assert worker._child is not None
-    return worker._child.pid
+Make = Callable[..., Worker]
+
+
+@pytest.fixture
+def make(settings: Settings, store: Store) -> Iterator[Make]:
+    """Makes workers on the store; what the settings of one differ in is named."""
+    made: list[Worker] = []
+
+    def worker(**changes: float) -> Worker:
+        made.append(Worker(settings.model_copy(update=changes), store, SystemClock()))
+        return made[-1]
+
+    yield worker
+    for one in made:
+        one.stop()
+
+
+def close(store: Store, settings: Settings) -> None:
+    """What the tick of `serve` does: queue what is due."""
+    app = App(store, SystemClock(), settings)
+    Closing(store, app.clock, app.watched, read_seconds=3600).tick()
+
+
+def all_done(worker: Worker, store: Store, settings: Settings) -> int:
+    """Work until everything is judged; returns how many runs that took."""
+    done = 0
+    deadline = time.monotonic() + 90
+    while True:
+        close(store, settings)
+        done += worker.work()
+        if states(store) == ["reference"] * 56 + ["judged"] * JUDGED:
+            return done
+        assert time.monotonic() < deadline, states(store)
+
+
+def states(store: Store) -> list[str]:
+    with store.read() as conn:
+        return [window.state for window in windows.between(conn, models.get(conn, "orders").id, 0, 1 << 62)]
+
+
+def reading(store: Store) -> Run:
+    with store.read() as conn:
+        found = runs.latest(conn, models.get(conn, "orders").id, "read")
+    assert found is not None
+    return found
 
 
 def until(what: Callable[[], bool], seconds: float = 60.0) -> None:
@@ -78,95 +119,153 @@ def until(what: Callable[[], bool], seconds: float = 60.0) -> None:
         time.sleep(0.01)
 
 
-def exported(url: str) -> str:
-    store = Store(url)
+def exported(store: Store) -> str:
     with store.read() as conn:
-        text = "".join(measurements.export(conn, models.get(conn, "orders").id))
-    store.close()
-    return text
+        return "".join(measurements.export(conn, models.get(conn, "orders").id))
 
 
-def test_one_child_does_one_pass_after_the_other(worker: Worker) -> None:
-    first = worker.work()
-    child = pid(worker)
-    second = worker.work()
-    assert (first["ok"], first["judged"]) == (True, JUDGED)
-    assert (second["ok"], second["judged"], pid(worker)) == (True, 0, child)
-    assert first["rss_mb"] > 50
+def alive(pid: int | None) -> bool:
+    return pid is not None and psutil.pid_exists(pid)
+
+
+def test_one_child_does_one_run_after_the_other(make: Make, store: Store, settings: Settings) -> None:
+    worker = make()
+    assert worker.work() == 0
+    assert worker.child_pid is None  # nothing to do: no process
+    close(store, settings)
+    assert worker.work() == 1  # read, learnt, fitted
+    child = worker.child_pid
+    assert all_done(worker, store, settings) == 2 * JUDGED + 1  # the windows wait for another reading
+    assert worker.child_pid == child
+    assert worker.work() == 0
     worker.stop()
-    assert not psutil.pid_exists(child)
+    assert not alive(child)
+    close(store, settings)
+    assert worker.work() == 0
 
 
-def test_a_child_killed_between_passes_is_replaced(worker: Worker) -> None:
-    worker.work()
-    dead = pid(worker)
-    os.kill(dead, signal.SIGKILL)
-    until(lambda: psutil.Process(dead).status() == psutil.STATUS_ZOMBIE)  # its end of the pipe is closed
-    with pytest.raises(DependencyUnavailable, match="a new one follows"):
-        worker.work()
-    assert worker.work()["ok"]
-    assert pid(worker) != dead
-    assert not psutil.pid_exists(dead)
-
-
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_child_killed_in_the_middle_leaves_work_that_the_next_one_ends(
-    worker: Worker,
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    [("sqlite", "measure.written"), ("postgresql", "judge.announced"), ("sqlite", "judge.committed")],
+)
+def test_a_child_killed_at_its_work_leaves_it_to_the_next_one(
+    make: Make,
+    store: Store,
     settings: Settings,
     new_database: Callable[..., str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    place: str,
 ) -> None:
-    monkeypatch.setenv("DRIFTGLASS_LEASE_SECONDS", "1")
-    store = Store(settings.database_url)
-
-    def is_judging() -> bool:
+    monkeypatch.setenv("DRIFTGLASS_FAILPOINT", f"{place}:kill:2")
+    worker = make()
+    before = telemetry.REGISTRY.get_sample_value("driftglass_worker_crashes_total") or 0
+    all_done(worker, store, settings)
+    assert telemetry.REGISTRY.get_sample_value("driftglass_worker_crashes_total") == before + 1
+    if (
+        place != "judge.committed"
+    ):  # the last one was done already, and what died over it is not counted against it
         with store.read() as conn:
-            return windows.last_judged_us(conn, models.get(conn, "orders").id) is not None
-
-    failed: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            worker.work()
-        except DependencyUnavailable as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    until(is_judging)
-    os.kill(pid(worker), signal.SIGKILL)
-    thread.join()
-    assert [str(error) for error in failed] == ["the working process ended with -9; a new one follows"]
-
-    def is_done() -> bool:
-        worker.work()
-        with store.read() as conn:
-            found = windows.between(conn, models.get(conn, "orders").id, 0, 1 << 62)
-        return [window.state for window in found] == ["reference"] * 56 + ["judged"] * JUDGED
-
-    until(is_done)
-    store.close()
+            found = runs.counts(conn)
+        assert {state for _, state in found} == {"succeeded"}
+    monkeypatch.delenv("DRIFTGLASS_FAILPOINT")
     undisturbed = Settings(database_url=new_database("sqlite"))
     watch(undisturbed, tmp_path / "contract.yaml")
-    other = Worker(undisturbed)
-    other.work()
-    other.stop()
-    assert exported(settings.database_url) == exported(undisturbed.database_url)
+    other = Store(undisturbed.database_url)
+    second = Worker(undisturbed, other, SystemClock())
+    all_done(second, other, undisturbed)
+    second.stop()
+    assert exported(store) == exported(other)
+    other.close()
 
 
-@pytest.mark.parametrize(("limit", "value"), [("RECYCLE_AFTER_PASSES", 1), ("RECYCLE_ABOVE_MB", 1.0)])
-def test_a_child_that_is_old_or_big_is_replaced(
-    settings: Settings, worker: Worker, monkeypatch: pytest.MonkeyPatch, limit: str, value: float
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_child_that_stood_still_past_its_lease_is_refused(
+    make: Make, store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, limit, value)
-    assert worker.work()["judged"] == JUDGED
-    assert worker._child is None
-    assert worker.work()["judged"] == 0
+    monkeypatch.setenv("DRIFTGLASS_FAILPOINT", "measure.worked:stop")
+    first = make(lease_seconds=1.0)
+    close(store, settings)
+    first.work()
+    close(store, settings)
+    thread = threading.Thread(target=first.work)
+    thread.start()
+    until(lambda: psutil.Process(first.child_pid).status() == psutil.STATUS_STOPPED)
+    stopped = first.child_pid
+    assert stopped is not None
+    monkeypatch.delenv("DRIFTGLASS_FAILPOINT")
+    time.sleep(1.1)
+    all_done(make(), store, settings)
+    os.kill(stopped, signal.SIGCONT)
+    thread.join(30)
+    assert not thread.is_alive()
+    with store.read() as conn:
+        assert {state for _, state in runs.counts(conn)} == {"succeeded"}
+    assert not alive(stopped) or psutil.Process(stopped).status() != psutil.STATUS_STOPPED
+
+
+def test_a_run_that_takes_longer_than_its_lease_is_kept_by_the_parent(
+    make: Make, store: Store, settings: Settings
+) -> None:
+    worker = make(lease_seconds=0.6)
+    close(store, settings)
+    thread = threading.Thread(target=worker.work)
+    thread.start()
+    until(lambda: reading(store).state == "running")
+    while thread.is_alive():
+        assert jobs.claim(store, SystemClock(), "another", kinds=["read"]) is None
+        time.sleep(0.1)
+    assert (reading(store).state, reading(store).attempt) == ("succeeded", 1)
+
+
+def test_a_run_that_takes_too_long_is_ended_with_its_process(
+    make: Make, store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRIFTGLASS_FAILPOINT", "read.written:stop")
+    worker = make(run_seconds=2.0)
+    close(store, settings)
+    assert worker.work() == 1
+    assert worker.child_pid is None
+    left = reading(store)
+    assert (left.state, left.crashes) == ("queued", 1)
+    assert left.error == "it took longer than 2 s (DRIFTGLASS_RUN_SECONDS)"
+
+
+def test_a_run_that_holds_too_much_is_dead_after_the_third_time(
+    make: Make, store: Store, settings: Settings
+) -> None:
+    worker = make(worker_memory_mb=20)
+    close(store, settings)
+
+    def is_dead() -> bool:
+        worker.work()
+        return reading(store).state == "dead"
+
+    until(is_dead)
+    assert reading(store).crashes == 3
+    assert "it held more than 20 MB" in (reading(store).error or "")
+
+
+@pytest.mark.parametrize("limit", ["old", "big"])
+def test_a_child_that_is_old_or_big_is_replaced(
+    make: Make, store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    if limit == "old":
+        monkeypatch.setattr(module, "RECYCLE_AFTER_RUNS", 1)
+        worker = make()
+    else:
+        rss_mb = psutil.Process().memory_info().rss / 2**20
+        worker = make(worker_memory_mb=round(max(rss_mb, 1000)))
+        monkeypatch.setattr(worker, "_settings", settings.model_copy(update={"worker_memory_mb": 0}))
+        monkeypatch.setattr(module._Child, "resident_mb", lambda self: -1.0)
+    close(store, settings)
+    assert worker.work() == 1
+    assert worker.child_pid is None
+    assert reading(store).state == "succeeded"
 
 
 def test_a_model_that_cannot_be_read_does_not_keep_the_others_waiting(
-    worker: Worker, settings: Settings, tmp_path: Path
+    make: Make, store: Store, settings: Settings, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()
@@ -176,52 +275,27 @@ def test_a_model_that_cannot_be_read_does_not_keep_the_others_waiting(
     lines = [source if line.startswith("source:") else line for line in text.splitlines()]
     contract.write_text("\n".join(lines), "utf-8")
     watch(settings, contract)
-    with pytest.raises(DependencyUnavailable, match="a-broken-one: "):
-        worker.work()
-    store = Store(settings.database_url)
+    worker = make()
+    all_done(worker, store, settings)
     with store.read() as conn:
-        found = windows.between(conn, models.get(conn, "orders").id, 0, 1 << 62, "judged")
-    store.close()
-    assert len(found) == JUDGED
+        failed = runs.latest(conn, models.get(conn, "a-broken-one").id, "read")
+    assert failed is not None
+    assert failed.state == "failed"
 
 
-def test_what_the_child_counts_is_exported_by_the_parent(worker: Worker, settings: Settings) -> None:
-    def lost() -> float:
-        return telemetry.REGISTRY.get_sample_value("driftglass_leases_lost_total") or 0.0
-
-    worker.work()
-    before = lost()
-    store = Store(settings.database_url)
-    with store.write() as conn:
-        reading = runs.latest(conn, models.get(conn, "orders").id, "read")
-        assert reading is not None
-        died = {"state": "running", "lease_until_us": 0}
-        conn.execute(update(tables.runs).where(tables.runs.c.id == reading.id).values(died))
-    store.close()
-    assert worker.work()["counted"] == {"leases_lost": 1, "stale_commits_refused": 0}
-    worker.work()
-    assert lost() == before + 1
-
-
-def test_stopping_interrupts_a_pass_and_nothing_starts_again(worker: Worker) -> None:
-    answers: list[dict[str, Any]] = []
-    thread = threading.Thread(target=lambda: answers.append(worker.work()))
+def test_stopping_interrupts_a_run_and_gives_it_back(make: Make, store: Store, settings: Settings) -> None:
+    worker = make()
+    close(store, settings)
+    thread = threading.Thread(target=worker.work)
     thread.start()
-    until(lambda: worker._child is not None)
-    child = pid(worker)
+    until(lambda: reading(store).state == "running")
+    child = worker.child_pid
     began = time.monotonic()
     worker.stop()
     thread.join()
     assert time.monotonic() - began < 5
-    assert answers == [NOTHING]  # interrupted on purpose: no failure to count
-    assert not psutil.pid_exists(child)
-    assert worker.work() == NOTHING
-    assert worker._child is None
-
-
-def test_a_child_is_judged_by_what_it_holds_now_not_by_the_peak_of_its_parent(worker: Worker) -> None:
-    hoard = bytearray(200 << 20)  # the peak of this process, which a child is born with
-    hoard[:: 1 << 12] = b"x" * len(hoard[:: 1 << 12])
-    answer = worker.work()
-    assert answer["rss_mb"] == pytest.approx(psutil.Process(pid(worker)).memory_info().rss / 2**20, rel=0.2)
-    del hoard
+    assert not alive(child)
+    left = reading(store)
+    assert (left.state, left.attempt, left.crashes) == ("queued", 0, 0)
+    assert worker.work() == 0
+    assert worker.child_pid is None

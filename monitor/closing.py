@@ -1,0 +1,203 @@
+"""What falls due with time: readings of every source, and the windows that have closed since somebody last looked.
+
+Nothing here loads numpy: it ticks in the process that serves, beside the API. What it finds goes into the store, and
+however many processes look, each window is queued once.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+from sqlalchemy import Connection
+
+from monitor import failpoints, jobs, telemetry
+from monitor.clock import Clock
+from monitor.errors import DependencyUnavailable, DriftglassError
+from monitor.store import baselines, models, runs, windows
+from monitor.store.engine import Store
+from monitor.store.models import Model
+from monitor.store.runs import Run
+from monitor.watched import Watched
+
+log = logging.getLogger(__name__)
+
+# A source whose newest record is older than this is history, and is judged as of its own end.
+HISTORY_US = 7 * 86_400_000_000
+SLICE = 500  # windows of a transaction: other writers come in between
+JUMP_SECONDS = 60.0
+CLOCK_JUMPS = telemetry.counter("clock_jumps", "Times that the wall clock moved against the monotonic one")
+
+Span = tuple[int, int]
+
+
+def closed(
+    conn: Connection, watched: Watched, model: Model, reference_to_us: int, until_us: int
+) -> list[Span]:
+    """Windows [start_us, end_us) after the reference that had closed at `until_us` and were not queued yet."""
+    closed_us = until_us - watched.contract.window.lateness_us
+    from_us = max(reference_to_us, model.materialised_until_us or 0)
+    reference = watched.contract.reference
+    if model.materialised_until_us is None and reference is not None and reference.path is not None:
+        # Between a training file and the first record of the stream nothing was to be expected.
+        from_us = windows.first_from(conn, watched.id, from_us) or closed_us
+    grid = watched.grid
+    due = [(start, grid.window_end(start)) for start in grid.starts(from_us, closed_us)]
+    return [span for span in due if span[1] <= closed_us]
+
+
+def until(conn: Connection, watched: Watched, model: Model, now_us: int) -> int:
+    """The time as of which a model is judged: now, or the end of its records where they are history.
+
+    A stream that was followed past its last record is no history: that nothing comes any more is its news.
+    """
+    newest = windows.newest_with_records(conn, watched.id)
+    if newest is None or now_us - newest.end_us <= HISTORY_US:
+        return now_us
+    if model.materialised_until_us is not None and model.materialised_until_us > newest.end_us:
+        return now_us
+    return newest.end_us + watched.contract.window.lateness_us
+
+
+def queue(store: Store, watched: Watched, due: Sequence[Span], now_us: int, *, read: bool) -> int:
+    """Queue closed windows, at most 500 per transaction, as the contract says; returns how many runs that made.
+
+    `window.catch_up_windows` of the contract leaves out the oldest of them, once the model has been judged at all.
+    """
+    window = watched.contract.window
+    made = 0
+    if window.catch_up_windows is not None and len(due) > window.catch_up_windows:
+        due = _without_oldest(store, watched, due, window.catch_up_windows)
+    left = iter(due)
+    while some := list(islice(left, SLICE)):
+        with store.write() as conn:
+            done_us = models.lock(conn, watched.id).materialised_until_us or 0
+            some = [span for span in some if span[1] > done_us]  # another process may have been here
+            made += jobs.materialise(
+                conn, watched.id, some, now_us, read=read, newest_first=window.catch_up == "newest-first"
+            )
+        failpoints.reach("materialise.committed")
+        read = False
+    return made
+
+
+def _without_oldest(store: Store, watched: Watched, due: Sequence[Span], kept: int) -> Sequence[Span]:
+    reason = f"it closed while nothing ran, and the contract catches up {kept} windows at most"
+    for first in range(0, len(due) - kept, SLICE):
+        with store.write() as conn:
+            model = models.lock(conn, watched.id)
+            if model.materialised_until_us is None:  # history that is judged for the first time
+                return due
+            done_us = model.materialised_until_us
+            some = [span for span in due[first : min(first + SLICE, len(due) - kept)] if span[1] > done_us]
+            jobs.skip(conn, watched.id, some, reason)
+    return due[len(due) - kept :]
+
+
+class Jumps:
+    """Whether the wall clock can be believed: after a jump against the monotonic clock, two looks have to agree."""
+
+    def __init__(self, clock: Clock, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._monotonic = monotonic
+        self._last: tuple[int, float] | None = None
+        self._doubted = 0
+
+    def steady(self) -> bool:
+        """One look at both clocks; False for the look that finds a jump of more than a minute and for the next."""
+        wall_us, monotonic = self._clock.now_us(), self._monotonic()
+        last, self._last = self._last, (wall_us, monotonic)
+        if last is not None:
+            jump = (wall_us - last[0]) / 1e6 - (monotonic - last[1])
+            if abs(jump) > JUMP_SECONDS:
+                CLOCK_JUMPS.inc()
+                log.warning(
+                    "the clock jumped by %+.0f s: windows are closed once it is seen to go on from there",
+                    jump,
+                )
+                self._doubted = 2
+                return False
+        self._doubted = max(0, self._doubted - 1)
+        return self._doubted == 0
+
+
+class Closing:
+    """Looks at every model once per tick: queues its reading when that is due, and its windows when they close."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        watched: Callable[[], Sequence[Watched]],
+        read_seconds: float,
+        *,
+        jumps: Jumps | None = None,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._watched = watched
+        self._read_us = round(read_seconds * 1e6)
+        self._jumps = jumps or Jumps(clock)
+        self._reference_to: dict[
+            int, tuple[str, int]
+        ] = {}  # by baseline: its plan, and where its reference ends
+
+    def tick(self) -> int:
+        """Queue what is due now; returns how many runs that made. DependencyUnavailable if the store is away."""
+        if not self._jumps.steady():
+            return 0
+        now_us = self._clock.now_us()
+        with self._store.read() as conn:
+            known = {model.id: model for model in models.everyone(conn)}
+            reads = runs.latest_reads(conn)
+        made = 0
+        for watched in self._watched():
+            model = known.get(watched.id)
+            if model is None:
+                continue
+            try:
+                made += self._look(watched, model, reads.get(watched.id), now_us)
+            except DependencyUnavailable:
+                raise
+            except DriftglassError as error:
+                log.error("cannot see what is due for %s: %s", watched.name, error)
+        return made
+
+    def _look(self, watched: Watched, model: Model, read: Run | None, now_us: int) -> int:
+        due: list[Span] = []
+        to_us = self._reference_end(model)
+        if to_us is not None and self._may_have_closed(watched, model, to_us, now_us):
+            with self._store.read() as conn:
+                due = closed(conn, watched, model, to_us, until(conn, watched, model, now_us))
+        if due:
+            return queue(self._store, watched, due, now_us, read=True)
+        if not self._read_is_due(read, now_us):
+            return 0
+        with self._store.write() as conn:
+            return jobs.queue_read(conn, watched.id, watched.grid.window_start(now_us), now_us)
+
+    def _reference_end(self, model: Model) -> int | None:
+        """Where the reference of the model's baseline ends, None while there is none for its plan."""
+        if model.baseline_id is None:
+            return None
+        if model.baseline_id not in self._reference_to:
+            with self._store.read() as conn:
+                self._reference_to[model.baseline_id] = baselines.reference_end(conn, model.baseline_id)
+        plan_id, to_us = self._reference_to[model.baseline_id]
+        return to_us if plan_id == model.plan_id else None
+
+    def _may_have_closed(self, watched: Watched, model: Model, to_us: int, now_us: int) -> bool:
+        """Whether the next window has ended: without asking the store, which has to be asked once it has."""
+        next_us = max(to_us, model.materialised_until_us or 0)
+        end_us = watched.grid.window_end(watched.grid.window_start(next_us))
+        return end_us + watched.contract.window.lateness_us <= now_us
+
+    def _read_is_due(self, read: Run | None, now_us: int) -> bool:
+        if read is None:
+            return True
+        if read.state in runs.UNFINISHED:
+            return False
+        finished_us = read.finished_us or 0
+        return not 0 <= now_us - finished_us < self._read_us  # also after the clock went back
