@@ -24,8 +24,8 @@ from monitor.errors import ContractError
 from monitor.progress import Progress, silent
 from monitor.settings import Settings
 from monitor.store import audit, contracts, models
-from monitor.store.contracts import Version
 from monitor.store.clock import clock_of
+from monitor.store.contracts import Version
 from monitor.store.engine import Store
 from monitor.watched import Watched
 
@@ -47,8 +47,8 @@ class App:
     settings: Settings
     _pipelines: dict[int, Pipeline] = field(default_factory=dict)
     _channels: dict[str, tuple[tuple[Spec, Path], Channel]] = field(default_factory=dict)
-    _known: dict[int, Watched | None] = field(default_factory=dict)  # by the contract that counts
     _dispatcher: dispatch.Dispatcher | None = None
+    _known: dict[int, Watched | None] = field(default_factory=dict)  # by the contract that counts
 
     @classmethod
     def open(cls, settings: Settings, clock: Clock | None = None) -> App:

@@ -15,7 +15,7 @@ import typer
 
 from monitor import __version__
 from monitor.doors import alerts as acting
-from monitor.doors import keys, notify, outbox
+from monitor.doors import keys, notify, outbox, runs
 from monitor.errors import ContractError, DependencyUnavailable, DriftglassError, UsageError
 
 EXIT_ALERTS, EXIT_USAGE, EXIT_UNAVAILABLE = 1, 2, 3
