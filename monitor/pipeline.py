@@ -261,12 +261,10 @@ class Pipeline:
                 plans.save(conn, self.watched.id, plan.plan_id, plan.encode(), self._clock.now_us())
             self._load_plan()
         reader = self._read_with()
-        source = open_source(self.watched.contract, self.watched.base_path)
 
         def on_page(report: ReadReport) -> None:
             told("reading", report.records, None)
 
-        report = ReadReport()
         training = reference_source(self.watched)
         if training is not None and self._evaluate().reference() is None:
             reader.keep(training.read(None, ()), report, on_page)
