@@ -73,7 +73,6 @@ class Reader:
         """
         contract = self._watched.contract
         for page in pages:
-            routed = None
             kept = self._kept(page.piece)
             for start_us in kept:
                 report.reach(start_us, self._watched.grid.window_end(start_us))
@@ -82,8 +81,14 @@ class Reader:
                 seen = self._seen_before()
                 if again:
                     conformed = _unknown(conformed, self._watched, seen)
+                self._seen = (
+                    None  # routing adds to it: what is not kept in the end must not be a duplicate later
+                )
                 routed = route(conformed, contract, self._plan, seen, base_path=self._watched.base_path)
-            self._write(page, routed, report)
+                self._write(page, routed, report)
+                self._seen = seen
+            else:
+                self._write(page, None, report)
             on_page(report)
 
     def probe(self, source: Source, report: ReadReport, on_page: Callable[[ReadReport], None]) -> None:

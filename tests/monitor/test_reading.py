@@ -10,9 +10,11 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from checks.plan import Plan
+from monitor import failpoints
 from monitor.app import App
 from monitor.clock import SimulatedClock
 from monitor.contract import load
+from monitor.errors import DependencyUnavailable
 from monitor.pipeline import PassReport
 from monitor.reading import Reader, ReadReport
 from monitor.settings import Settings
@@ -115,6 +117,29 @@ def test_the_count_probe_finds_late_rows_once(table: Tables) -> None:
     assert orders.records() == (len(ROWS), 0)
     again = orders.pass_()
     assert (again.records, again.duplicates, again.judged) == (0, 0, 0)
+    assert orders.records() == (len(ROWS), 0)
+
+
+def test_what_a_transaction_did_not_keep_is_no_duplicate_later(
+    table: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database went away before the commit; the same process reads on."""
+    late = within(16.5, 17)
+    orders = table()
+    orders.add(without(late))
+    orders.pass_()
+    orders.add(late)
+
+    def away(point: str) -> None:
+        if point == "read.written":
+            raise DependencyUnavailable("the database is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(failpoints, "reach", away)
+        with pytest.raises(DependencyUnavailable):
+            orders.pass_()
+    report = orders.pass_()
+    assert (report.records, report.duplicates) == (len(late), 0)
     assert orders.records() == (len(ROWS), 0)
 
 
