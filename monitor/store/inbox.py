@@ -7,7 +7,7 @@ read everything there is: whoever adds one holds the row of `inboxes` until it c
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -218,3 +218,35 @@ def _page(conn: Connection, query: Select[*tuple[Any, ...]], records: int, size:
                 break
             found.append(Batch(row.number, row.records, body))
     return found
+
+
+# ----- erasing ------------------------------------------------------------------------------------------------
+
+
+def erase(conn: Connection, model_id: int, keys: Collection[int]) -> int:
+    """Take records out of their batches, read or not, by the keys of their ids; returns how many.
+
+    Every batch of the model is looked at: call it in a transaction of its own.
+    """
+    next_number(conn, model_id)  # until the end of the transaction nobody adds or trims
+    gone = frozenset(keys)
+    erased = 0
+    found = conn.execute(select(inbox.c.number, inbox.c.ids).where(inbox.c.model_id == model_id)).all()
+    for number, ids in found:
+        names, contents = unpack(bytes(ids))
+        kept = [index for index, key in enumerate(names) if key not in gone]
+        if len(kept) == len(names):
+            continue
+        erased += len(names) - len(kept)
+        here = (inbox.c.model_id == model_id) & (inbox.c.number == number)
+        body = bytes(conn.execute(select(inbox.c.body).where(here)).scalar_one())
+        if not kept:
+            conn.execute(delete(inbox).where(here))
+            count(conn, model_id, -len(names), -len(body))
+            continue
+        raws = body.split(b"\n")
+        left = [Line(raws[index], names[index], contents[index], 0) for index in kept]
+        rest = b"\n".join([line.raw for line in left]) + b"\n"
+        conn.execute(update(inbox).where(here).values(records=len(left), body=rest, ids=pack(left)))
+        count(conn, model_id, len(left) - len(names), len(rest) - len(body))
+    return erased

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from monitor.api import create_app
 from monitor.app import App
@@ -141,20 +141,20 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("line", REFUSED, ids=lambda line: f"{REFUSED[line]}-{line[:20]!r}")
-def test_a_line_that_is_no_record_is_set_aside_alone(served: Client, store: Store, line: bytes) -> None:
-    answer = send(served, record(1), line, record(2))
-    assert answer["accepted"] == 2
-    assert [one["reason"] for one in answer["quarantined"]] == [REFUSED[line]] * len(line.split(b"\n"))
-    assert answer["quarantined"][0]["index"] == 1
+def test_a_line_that_is_no_record_is_set_aside_alone(served: Client, store: Store) -> None:
+    expected = []
+    for number, (line, reason) in enumerate(REFUSED.items()):
+        lines = [record(2 * number), line, record(2 * number + 1)]
+        cut = len(line.split(b"\n"))
+        for accepted in (2, 0):  # sent again it is set aside again, and noted once
+            answer = send(served, *lines)
+            assert (answer["accepted"], answer["duplicates"]) == (accepted, 2 - accepted), line[:40]
+            assert [one["reason"] for one in answer["quarantined"]] == [reason] * cut, line[:40]
+            assert answer["quarantined"][0]["index"] == 1
+        expected += [(reason, line.strip(b" \t\r\n")[:2048])] * cut
     with store.read() as conn:
-        rows = conn.execute(select(quarantine_table.c.reason, quarantine_table.c.raw)).all()
-    assert rows[0].reason == REFUSED[line]
-    assert bytes(rows[0].raw) == line.strip(b" \t\r\n")[:2048]
-    # Sent again it is set aside again, and noted once.
-    send(served, record(1), line, record(2))
-    with store.read() as conn:
-        assert conn.execute(select(func.count()).select_from(quarantine_table)).scalar_one() == len(rows)
+        query = select(quarantine_table.c.reason, quarantine_table.c.raw).order_by(quarantine_table.c.id)
+        assert [(row.reason, bytes(row.raw)) for row in conn.execute(query)] == expected
 
 
 ODD = [
