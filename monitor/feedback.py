@@ -70,6 +70,7 @@ def _counting(conn: Connection, model_id: int, episode_id: int) -> Feedback | No
 def _judged(conn: Connection, model_id: int) -> tuple[int, int]:
     """Start and end of the last window that was judged."""
     last_us = windows.last_judged_us(conn, model_id)
-    assert last_us is not None, "an episode opens with a judged window"
+    if last_us is None:
+        raise Conflict("no window was judged yet: there is nothing that it could be normal beside")
     (last,) = windows.between(conn, model_id, last_us, last_us + 1)
     return last_us, last.end_us

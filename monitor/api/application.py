@@ -18,6 +18,7 @@ from monitor.api import (
     contracts,
     exports,
     feedback,
+    forms,
     ingest,
     keys,
     login,
@@ -99,6 +100,7 @@ def assemble() -> FastAPI:
         keys,
         probes,
         pages,
+        forms,
         login,
     ):
         app.include_router(room.router)

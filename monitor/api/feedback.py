@@ -49,7 +49,7 @@ def give_feedback(
 
 @router.delete("/{alert}/feedback", operation_id="undo_feedback", status_code=204)
 def undo_feedback(alert: Number, caller: Actor, served: Served) -> None:
-    """Take it back, from the next window on. The alert stays closed: a change that is still there is found again."""
+    """Take it back, from the next window on. The alert is open again, unless another of its family has opened since."""
     with served.store.write() as conn:
         caller.require(alerts.get(conn, alert).model)
         try:

@@ -44,7 +44,8 @@ def alert_page(alert: Number, served: Served, caller: Reader) -> HTMLResponse:
     """Where every notification links to."""
     with served.store.read() as conn:
         caller.require(alerts.get(conn, alert).model)
-        return HTMLResponse(pages.alert_page(conn, alert, served.clock.now_us()))
+        acting = pages.Acting(caller.csrf) if caller.may("act") else None
+        return HTMLResponse(pages.alert_page(conn, alert, served.clock.now_us(), acting))
 
 
 @router.get("/models/{model}/series/{series_id}")

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from monitor import contract
+from monitor.alerts import acts
+from monitor.alerts.telling import Acknowledged, Snoozed
 from monitor.errors import ContractError, NotFound
 from monitor.reports import words
 from monitor.reports.episodes import episode_view, figure, messages_about
 from monitor.reports.weeks import WEEK_US, week_of
 from monitor.store import alerts, contracts, listing, measurements, series, windows
 from monitor.store.measurements import Measurement
+from monitor.store.silences import Silence
 from monitor.store.tables import baselines, models
 from monitor.web.charts import HOUR_US, Axis, Span, Unit, number
 from monitor.web.rendering import render_page
@@ -36,8 +39,26 @@ class WindowRow:
     threshold: str
 
 
-def alert_page(conn: Connection, alert: int, now_us: int) -> str:
-    """Everything about one episode as HTML. NotFound if there is none."""
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """Who looks may also act: `csrf` goes back with every form."""
+
+    csrf: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What receivers know of an episode, and what holds back the rest."""
+
+    told: str | None
+    held: str
+    acknowledged: Acknowledged | None
+    snoozed: Snoozed | None
+    silences: list[Silence]
+
+
+def alert_page(conn: Connection, alert: int, now_us: int, acting: Acting | None = None) -> str:
+    """Everything about one episode as HTML, with forms for who may act. NotFound if there is none."""
     row = alerts.get(conn, alert)
     known = series.everyone(conn, row.model_id)
     end = now_us if row.closed_us is None else min(now_us, row.closed_us + 2 * WEEK_US // 7)
@@ -45,8 +66,11 @@ def alert_page(conn: Connection, alert: int, now_us: int) -> str:
     view = episode_view(conn, row, known, axis, now_us, figures=ALL_FIGURES, examples=ALL_EXAMPLES)
     events = alerts.events(conn, alert)
     owner, runbook = _people(conn, row.model_id)
+    told, _, silences = acts.standing(conn, alert, now_us)
     return render_page(
         "alert.html",
+        standing=Standing(told.severity, told.held, told.acknowledged, told.snoozed, silences),
+        acting=acting,
         episode=view,
         events=events,
         notifications=messages_about(conn, row, events),
