@@ -115,7 +115,7 @@ class Receiver:
 class Replica:
     """One `driftglass serve`, started again whenever it is found dead."""
 
-    command: list[str]
+    port: int
     environment: dict[str, str]
     log: IO[str]
     process: subprocess.Popen[bytes] = field(init=False)
@@ -126,8 +126,16 @@ class Replica:
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            self.command, env=self.environment, stdout=self.log, stderr=self.log, start_new_session=True
+            [sys.executable, "-m", "monitor.cli", "serve", "--port", str(self.port)],
+            env=self.environment,
+            stdout=self.log,
+            stderr=self.log,
+            start_new_session=True,
         )
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     def children(self) -> list[int]:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -211,6 +219,7 @@ class Fleet:
         self.stage = stage
         self.replicas: list[Replica] = []
         self.light: dict[int, str] = {}
+        self.lost_light = 0  # light processes that ended by themselves
         self._zygote = zygote
         self._log = (folder / "processes.log").open("a")
         self._environment = {
@@ -257,8 +266,7 @@ class Fleet:
 
     def start_replica(self) -> Replica:
         """One more `driftglass serve`."""
-        command = [sys.executable, "-m", "monitor.cli", "serve", "--port", str(free_port())]
-        self.replicas.append(Replica(command, {**os.environ, **self._environment}, self._log))
+        self.replicas.append(Replica(free_port(), {**os.environ, **self._environment}, self._log))
         return self.replicas[-1]
 
     def kill_light_at_random(self, generator: random.Random) -> list[int]:
@@ -282,6 +290,7 @@ class Fleet:
         for pid, what in list(self.light.items()):
             if not psutil.pid_exists(pid):
                 del self.light[pid]
+                self.lost_light += 1
                 self.start_light(what)
 
     def count(self, sql: str) -> int:

@@ -2,9 +2,9 @@
 
     python -m tests.chaos.light        ["work", {"NAME": "value", …}] on standard input → the new process's id
 
-`work` is the child of `serve` as it is (`monitor.worker.main`), told to pass again and again; `deliver` is the tick of
-its parent. A random kill then meets work, where it would mostly meet the imports of a process that was started anew.
-The names are environment variables of that one process; what it says goes to the file CHAOS_LOG.
+`work` queues what is due, claims and does it as `serve` does with its child (`monitor.closing`, `monitor.worker`), in
+one process; `deliver` is the tick of the parent. A random kill then meets work, where it would mostly meet the imports
+of a process that was started anew. The names are environment variables of that one process; what it says goes to the file CHAOS_LOG.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class _Ticks:
-    """In the place of standard input: a wish for a pass, until somebody says SIGTERM."""
+    """A wish for a pass now and then, until somebody says SIGTERM."""
 
     def __init__(self) -> None:
         self._ended = False
@@ -45,13 +45,37 @@ class _Ticks:
 
 
 def work() -> None:
-    from monitor import worker
+    import socket
+
+    from monitor import jobs, worker
+    from monitor.app import App
+    from monitor.closing import Closing
+    from monitor.errors import DriftglassError
+    from monitor.settings import load_settings
+    from monitor.store.clock import clock_of
+    from monitor.store.engine import Store
+    from monitor.telemetry import configure_logging
 
     ticks = _Ticks()
     signal.signal(signal.SIGTERM, ticks.end)
-    sys.stdin = ticks
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody reads the answers
-    worker.main()
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    store = Store(settings.database_url)
+    app = App(store, clock_of(store), settings)
+    closing = Closing(store, app.clock, app.watched, settings.read_seconds)
+    owner = f"{socket.gethostname()}:{os.getpid()}"
+    for _ in ticks:
+        try:
+            closing.tick()
+            while (run := jobs.claim(store, app.clock, owner, settings.lease_seconds)) is not None:
+                answer, _ = worker.do(app, run)
+                if answer["ok"] or answer["why"] == "lost":
+                    continue
+                settle = jobs.give_back if answer["why"] == "away" else jobs.fail
+                with store.write() as conn:
+                    settle(conn, run, answer["error"], app.clock.now_us())
+        except DriftglassError:  # the edge, as the scheduler's is
+            logging.getLogger(__name__).exception("a pass failed; the next one comes")
 
 
 def deliver() -> None:
