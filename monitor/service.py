@@ -27,6 +27,7 @@ from monitor.store.processes import ROLES, Role
 
 if TYPE_CHECKING:
     from monitor.closing import Closing
+    from monitor.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ class Ticking:
     def __init__(self, app: App, role: Role) -> None:
         from monitor.closing import Closing
         from monitor.jobs import Scheduler
+        from monitor.tasks import Tasks
         from monitor.worker import Worker
 
         settings = app.settings
@@ -90,6 +92,7 @@ class Ticking:
         self.store_health = StoreHealth(app.store, app.clock, role)
         ticks: dict[str, tuple[float, Callable[[], object]]] = {"live": (10.0, self.store_health.tick)}
         self._workers = []
+        self._tasks: Tasks | None = None
         if role != "api":
             closing = Closing(app.store, app.clock, app.watched, settings.read_seconds)
             self._workers = [
@@ -99,6 +102,8 @@ class Ticking:
             ticks["close"] = (settings.tick_seconds, lambda: self._close(closing))
             ticks["deliver"] = (min(settings.tick_seconds, 5.0), app.keep_delivering)
             ticks["stale"] = (60.0, app.look_for_stale)
+            self._tasks = Tasks(settings, app.store, app.clock)
+            ticks["tasks"] = (settings.tick_seconds, self._tasks.work)
             ticks |= {
                 f"work {number}": (settings.tick_seconds, worker.work)
                 for number, worker in enumerate(self._workers, 1)
@@ -113,6 +118,8 @@ class Ticking:
         """Give back what is being worked on, and end in good order."""
         for worker in self._workers:
             worker.stop()
+        if self._tasks is not None:
+            self._tasks.stop()
         self._scheduler.stop()
         self._app.stop_delivering()
         self.store_health.left()
