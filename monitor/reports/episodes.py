@@ -248,13 +248,17 @@ def messages_about(
 ) -> list[outbox.Message]:
     """The messages about one episode, newest first.
 
-    The messages of an alert share one subject, and an alert has many episodes: each message was written in
-    the transaction of an event of its episode, with the event's time.
+    The messages of an alert share one subject, and an alert has many episodes. A message of an earlier release does not
+    name its episode: it was written in the transaction of one of its events, with the event's time.
     """
     moments = {event.at_us for event in events}
     subject = subject_of(row.model, row.family)
     sent = outbox.list_messages(conn, model_id=row.model_id, subject=subject, limit=outbox.MAX_PAGE)
-    return [message for message in sent if message.created_us in moments]
+    return [
+        message
+        for message in sent
+        if message.episode_id == row.id or (message.episode_id is None and message.created_us in moments)
+    ]
 
 
 def _carrier(moved: Moved, one: Stored | None) -> Carrier:
