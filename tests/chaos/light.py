@@ -4,7 +4,8 @@
 
 `work` queues what is due, claims and does it as `serve` does with its child (`monitor.closing`, `monitor.worker`), in
 one process; `deliver` is the tick of the parent. A random kill then meets work, where it would mostly meet the imports
-of a process that was started anew. The names are environment variables of that one process; what it says goes to the file CHAOS_LOG.
+of a process that was started anew. The names are environment variables of that one process; what it says goes to the
+file CHAOS_LOG.
 """
 
 from __future__ import annotations

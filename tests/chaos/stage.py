@@ -17,9 +17,9 @@ START = datetime(2025, 3, 3, tzinfo=UTC)
 REFERENCE_DAYS = 4
 REFERENCE_HOURS = 24 * REFERENCE_DAYS
 RECORDS = 20
-BREAK_EVERY = (
-    6  # hours; then every label of one hour is missing: an episode that opens at once and closes soon
-)
+# Every so many hours the labels of one are missing: an episode that opens at once and closes soon. More often would be
+# flapping, of which people are told once.
+BREAK_EVERY = 16
 HOUR_US = 3_600_000_000
 SECRET_VARIABLE = "CHAOS_SECRET"
 URL_VARIABLE = "CHAOS_URL"
