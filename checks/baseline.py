@@ -27,7 +27,7 @@ from checks.expected import (
 from checks.frozen import Baseline, Facts
 from checks.naming import Highest
 from checks.novelty import as_if_new
-from checks.sampling_null import Raw, Spread, add_distributions, estimate_spread, raw_scores
+from checks.sampling_null import LEAST_FOR_Z, Raw, Spread, add_distributions, estimate_spread, raw_scores
 from checks.scores import LANES, NOTABLE, NOTABLE_Z, OK, Scores, finish, joined, tempering
 from checks.seasons import Blocks, Calendar, Season, blocks, classes, missing, places
 from checks.series import Observations, Series
@@ -320,6 +320,8 @@ def _notable(scores: Scores, baseline: Baseline) -> npt.NDArray[np.uint8]:
         np.where(one_sided, scores.frozen_z, np.abs(scores.frozen_z)),
     )
     large = np.abs(scores.effect) >= baseline.floors[:, 0]
+    # `unit` of a rate is its messages.
+    large[:, baseline.kinds.rate] &= scores.unit[:, baseline.kinds.rate] >= LEAST_FOR_Z
     status = scores.status.copy()
     status[(status == OK) & (np.nan_to_num(far) >= NOTABLE_Z) & large] = NOTABLE
     return status

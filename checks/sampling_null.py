@@ -16,8 +16,12 @@ from checks.series import Observations
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-# Records a window must have before a series is scored at all.
-MIN_N = {"volume": 0, "rate": 5, "mean": 10, "distribution": 20}
+# Records a window must have before a series is scored at all. The likelihood ratio of a rate is exact for a single
+# message, so segments of a few messages an hour gather evidence too (docs/decisions/024).
+MIN_N = {"volume": 0, "rate": 1, "mean": 10, "distribution": 20}
+# What a window of fewer messages says of a rate is in the likelihood alone: it is never unusual by itself, and it does
+# not say how much windows vary.
+LEAST_FOR_Z = 5
 JSD_EPSILON = 1e-6
 
 _MIN_DISPERSION = 1e-4
@@ -30,6 +34,13 @@ def usable_windows(obs: Observations, kinds: Kinds) -> Mask:
     for name, least in MIN_N.items():
         enough[getattr(kinds, name)] = least
     return observed(obs, kinds) & (obs.n >= enough)
+
+
+def telling_windows(obs: Observations, kinds: Kinds) -> Mask:
+    """bool[W, S]: those of them whose z says something by itself."""
+    telling = usable_windows(obs, kinds)
+    telling[:, kinds.rate] &= obs.n[:, kinds.rate] >= LEAST_FOR_Z
+    return telling
 
 
 @dataclass(frozen=True)

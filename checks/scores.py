@@ -16,7 +16,7 @@ import numpy.typing as npt
 from checks import tails
 from checks.expected import Ints, Kinds, observed
 from checks.floors import falls_matter
-from checks.sampling_null import JSD_EPSILON, Raw, Spread, usable_windows
+from checks.sampling_null import JSD_EPSILON, LEAST_FOR_Z, Raw, Spread, usable_windows
 from checks.seasons import Blocks
 from checks.series import Observations
 from checks.window_null import Centre, believed_z
@@ -124,25 +124,27 @@ def finish(
         effect=effect,
         status=status,
         frozen_z=z if frozen_z is None else np.where(usable, frozen_z, np.nan),
-        steps=steps_of(kinds, raw, z, centre, two_sided),
+        steps=steps_of(kinds, raw, z, centre, two_sided, obs.n),
         seen=seen,
         normal=normal,
         unit=unit,
     )
 
 
-def steps_of(kinds: Kinds, raw: Raw, z: Floats, centre: Centre, two_sided: Mask) -> Floats:
+def steps_of(kinds: Kinds, raw: Raw, z: Floats, centre: Centre, two_sided: Mask, n: Floats) -> Floats:
     """float64[W, S, 4]: the evidence in nats that a window adds to each lane; 0 where it says nothing.
 
     Lane 0 up, 1 down   2·(z − 1): the log-likelihood ratio of a normal shift by two sd, CUSUM with k = 1.
     Lane 2 up, 3 down   rates: log-likelihood ratio of the counts for twice (half) the odds, which loses
                         little in an hour of few messages; others: z − ½, the ratio for a shift by one sd.
-    A rate whose windows vary more than its own model says has its ratio divided by that variance.
+    A rate whose windows vary more than its own model says has its ratio divided by that variance. Of fewer than
+    LEAST_FOR_Z messages only that ratio counts.
     """
     steps = np.zeros((*z.shape, LANES))
     steps[..., 0], steps[..., 1] = 2 * (z - 1), 2 * (-z - 1)
     steps[..., 2], steps[..., 3] = z - 0.5, -z - 0.5
     r = kinds.rate
+    steps[:, r, :2] = np.where(n[:, r, None] >= LEAST_FOR_Z, steps[:, r, :2], 0.0)
     steps[:, r, 2] = raw.gain[:, r] / np.maximum(1, np.square(centre.up[:, r]))
     steps[:, r, 3] = raw.loss[:, r] / np.maximum(1, np.square(centre.down[:, r]))
     steps[:, ~two_sided, 1] = 0.0

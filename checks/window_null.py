@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from checks import tails
 from checks.expected import Ints, Kinds
-from checks.sampling_null import JSD_EPSILON, Raw, usable_windows
+from checks.sampling_null import JSD_EPSILON, Raw, telling_windows
 from checks.seasons import Blocks
 from checks.series import Observations
 
@@ -60,7 +60,7 @@ def learn_null(obs: Observations, kinds: Kinds, score: Floats, block: Blocks) ->
     The spread of a side is at least its root mean square miss: distances and counts are skewed, and the plain
     standard deviation makes their long side look rarer than it is.
     """
-    usable = usable_windows(obs, kinds)
+    usable = telling_windows(obs, kinds)
     size = obs.n.shape[1]
     edges = np.full((2, size), np.inf)
     for s in kinds.distribution:

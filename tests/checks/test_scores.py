@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from checks.baseline import Baseline, fit_with_null, score
-from checks.scores import ERROR, INSUFFICIENT, LEARNING, MAX_STEP, NOTABLE, OK, tempering
+from checks.baseline import Baseline, fit, fit_with_null, score
+from checks.scores import ERROR, INSUFFICIENT, LEARNING, MAX_STEP, NOTABLE, OK, STATUS, tempering
 from checks.seasons import DAY_US, Blocks
 from checks.series import Observations
 from tests.checks.made_up import DAILY, HOURLY, Made, ordinary
@@ -180,3 +180,36 @@ def test_series_are_scored_together_as_they_are_alone() -> None:
 
 def _fitted(obs: Observations) -> Baseline:
     return fit_with_null(obs.rows(slice(0, 8 * WEEK)), HOURLY).baseline
+
+
+# ----- rates of a few messages a window -----------------------------------------------------------------------
+
+
+def few_an_hour(windows: int, seed: int, share: float) -> Observations:
+    made = Made(windows, seed=seed)
+    made.volume(100.0)
+    n = made.draw.poisson(2.0, windows).astype(np.float64)
+    made.rate(
+        "class_share", n, share, family="predictions", term="toxic", column="decision", segment="country=IS"
+    )
+    return made.done()
+
+
+def test_windows_of_two_messages_add_up() -> None:
+    learnt = fit(few_an_hour(8 * 168, 1, 0.1), HOURLY)
+    same, more = (score(learnt, few_an_hour(5 * 24, 2, share)) for share in (0.1, 0.3))
+    assert same.steps[:, 1, 2].sum() < 0 < more.steps[:, 1, 2].sum()
+    assert more.steps[:, 1, 2].sum() > learnt.threshold
+
+
+def test_a_window_of_two_messages_is_never_unusual_by_itself() -> None:
+    learnt = fit(few_an_hour(8 * 168, 1, 0.001), HOURLY)
+    obs = few_an_hour(1, 2, 0.0)
+    obs.n[0, 1] = obs.x[0, 1] = 2
+    alone = score(learnt, obs)
+    assert alone.z[0, 1] > 3
+    assert STATUS[alone.status[0, 1]] == "ok"
+    assert (alone.steps[0, 1, :2] == 0).all()
+    assert alone.steps[0, 1, 2] > 0
+    obs.n[0, 1] = obs.x[0, 1] = 6
+    assert STATUS[score(learnt, obs).status[0, 1]] == "notable"
