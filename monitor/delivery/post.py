@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +22,9 @@ TOTAL_SECONDS = 20.0
 MAX_RESPONSE_BYTES = 64 * 1024
 # Of the statuses that blame the sender only these pass by themselves.
 _TEMPORARY = frozenset({408, 425, 429})
+
+# It logs the whole address of every request at INFO, and an address may be a secret: however logging is set up.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 # Told what happens on the way, a line each, for `driftglass notify test`; never a secret.
 Notice = Callable[[str], None]

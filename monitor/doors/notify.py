@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,7 +51,8 @@ def try_channel(
         loaded = load(contract)
         watched = Watched(0, loaded.contract.model, loaded.contract, loaded.base_path)
     else:
-        watched = _watched(_opened(database), model)
+        with _opened(database) as opened:
+            watched = _watched(opened, model)
     spec = watched.contract.channels.get(channel)
     if spec is None:
         raise UsageError(_no_channel(watched, channel))
@@ -88,10 +91,10 @@ def show(model: Model = None, database: Database = None, as_json: Json = False) 
     from monitor.delivery.overview import channels_of
     from monitor.store.canonical import json_text
 
-    opened = _opened(database)
-    watched = _watched(opened, model)
-    with opened.store.read() as conn:
-        found = channels_of(conn, watched)
+    with _opened(database) as opened:
+        watched = _watched(opened, model)
+        with opened.store.read() as conn:
+            found = channels_of(conn, watched)
     if as_json:
         typer.echo(json_text(found))
         return
@@ -108,23 +111,28 @@ def enable(channel: Channel, model: Model = None, database: Database = None) -> 
 
     from monitor.delivery.overview import enable as enable_channel
 
-    opened = _opened(database)
-    watched = _watched(opened, model)
-    if channel not in watched.contract.channels:
-        raise UsageError(_no_channel(watched, channel))
-    with opened.store.write() as conn:
-        enable_channel(conn, watched, channel, getpass.getuser(), opened.clock.now_us())
+    with _opened(database) as opened:
+        watched = _watched(opened, model)
+        if channel not in watched.contract.channels:
+            raise UsageError(_no_channel(watched, channel))
+        with opened.store.write() as conn:
+            enable_channel(conn, watched, channel, getpass.getuser(), opened.clock.now_us())
     typer.echo(f"channel {channel} of {watched.name} sends again", err=True)
 
 
-def _opened(database: str | None) -> App:
+@contextmanager
+def _opened(database: str | None) -> Iterator[App]:
     from monitor.app import App
     from monitor.settings import load_settings
 
     settings = load_settings()
     if database is not None:
         settings = settings.model_copy(update={"database_url": database})
-    return App.open(settings)
+    opened = App.open(settings)
+    try:
+        yield opened
+    finally:
+        opened.store.close()
 
 
 def _watched(opened: App, model: str | None) -> Watched:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -36,8 +37,7 @@ def show(
         states += ["pending", "sending"]
     if everything:
         states += ["sent"]
-    store = open_store(database)
-    with store.read() as conn:
+    with closing(open_store(database)) as store, store.read() as conn:
         found = [
             message for state in states for message in outbox.list_messages(conn, state=state, limit=limit)
         ]
@@ -74,8 +74,8 @@ def replay(
 
     if (message is None) != all_dead:
         raise UsageError("name one message, or say --all-dead")
-    store, now_us = open_store(database), SystemClock().now_us()
-    with store.write() as conn:
+    now_us = SystemClock().now_us()
+    with closing(open_store(database)) as store, store.write() as conn:
         if message is not None:
             outbox.replay(conn, message, now_us)
             count = 1

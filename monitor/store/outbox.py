@@ -23,7 +23,7 @@ from monitor.store import outlets
 from monitor.store.tables import attempts, models, outbox
 
 State = Literal["pending", "sending", "sent", "dead"]
-MAX_PAGE = 500
+MAX_PAGE = 501  # a page of the API, and one more to see whether there is another
 _AGAIN: dict[str, Any] = {"state": "pending", "attempt": 0, "waits": 0, "lease_until_us": None}
 
 
@@ -217,11 +217,16 @@ def list_messages(
     channel: str | None = None,
     subject: str | None = None,
     state: State | None = None,
+    only: Collection[str] = (),
     after: int | None = None,
     limit: int = 50,
 ) -> list[Message]:
-    """Messages, newest first. `after` is the keyset cursor: the id of the last one of the page before."""
+    """Messages, newest first. `after` is the keyset cursor: the id of the last one of the page before. `only`: of
+    models of these names, where there are any.
+    """
     query = _messages()
+    if only:
+        query = query.where(models.c.name.in_(only))
     for column, value in (
         (outbox.c.model_id, model_id),
         (outbox.c.channel, channel),
