@@ -138,10 +138,10 @@ class Door:
 
 
 class _Sent:
-    """A body and how it is to be read; `events` is None where it holds plain records."""
+    """A body and how it is to be read; `events` is None where it holds plain records. Problem 415 for other kinds."""
 
-    def __init__(self, request: Request, body: bytes) -> None:
-        self._body = body
+    def __init__(self, request: Request) -> None:
+        self.body = b""
         self._encoding = request.headers.get("content-encoding", "").strip().lower()
         self._kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         self._headers = dict(request.headers)
@@ -154,16 +154,16 @@ class _Sent:
             raise unsupported()
 
     def raws(self) -> list[bytes]:
-        body = unpacked(self._body, self._encoding)
+        body = unpacked(self.body, self._encoding)
         # One more than may come is enough to be refused.
         return _some(intake.elements(body) if self._kind == JSON else intake.lines(body))
 
     def _binary(self, now_us: int) -> list[Event | Refused]:
-        body = unpacked(self._body, self._encoding)
+        body = unpacked(self.body, self._encoding)
         return [_event(0, body, lambda raw: inferences.from_headers(self._headers, raw, now_us))]
 
     def _structured(self, now_us: int) -> list[Event | Refused]:
-        raws = _some(intake.elements(unpacked(self._body, self._encoding)))
+        raws = _some(intake.elements(unpacked(self.body, self._encoding)))
         return [
             _event(index, raw, lambda one: inferences.from_document(one, now_us))
             for index, raw in enumerate(raws)
@@ -198,12 +198,13 @@ def _body(*kinds: str) -> dict[str, object]:
 
 async def _received(request: Request, work: Callable[[_Sent], Outcome]) -> Received:
     door: Door = request.app.state.ingest
+    sent = _Sent(request)
     body = bytearray()
     with door.room() as take:
         async for chunk in request.stream():
             take(len(chunk))
             body += chunk
-        sent = _Sent(request, bytes(body))
+        sent.body = bytes(body)
         del body
         outcome = await to_thread.run_sync(work, sent, limiter=door.workers)
     return Received(

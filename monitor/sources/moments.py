@@ -61,7 +61,7 @@ def us_of(moment: datetime, zone: ZoneInfo) -> int:
 
 def parse(word: str, zone: ZoneInfo) -> int | None:
     """Microseconds UTC of one time in words, None if nobody can read it."""
-    if _number.match(word):
+    if not ("-" in word[1:] or ":" in word) and _number.match(word):
         value = float(word)
         return round(max(-9e18, min(value * unit_us(value), 9e18)))
     try:

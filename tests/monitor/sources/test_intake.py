@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
+from collections.abc import Callable
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -64,3 +67,22 @@ def test_ids_are_the_same_as_words_and_as_numbers() -> None:
     lines = [json.dumps({"id": value, "at": AT}).encode() for value in (17, "17", 17.0, True, "true")]
     checked = intake.check(lines, "id", "at", ZoneInfo("UTC"), NOW)
     assert [one.event_id for one in checked.taken] == [b"17", b"17", b"17", b"true", b"true"]
+
+
+def peak(work: Callable[[], object]) -> float:
+    """The most that was held at once, in MB."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1] / 1e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_cutting_holds_one_record_and_not_all_of_them() -> None:
+    string = b'[{"text": "' + b"x" * (8 << 20) + b'"}]'
+    assert peak(lambda: list(intake.elements(string))) < 40
+    assert peak(lambda: list(intake.elements(b'["' + b"\\n" * (4 << 20)))) < 40
+    assert peak(lambda: list(islice(intake.elements(b"[" + b"[]," * (2 << 20)), 1_000))) < 20
+    assert peak(lambda: list(islice(intake.lines(b"x\n" * (4 << 20)), 1_000))) < 20
+    assert peak(lambda: list(intake.lines(b"\n" * (8 << 20)))) < 20
