@@ -81,8 +81,13 @@ def update_state(
 
 
 def lock(conn: Connection, model_id: int) -> Model:
-    """The model, with its row locked until the transaction ends (on SQLite every writer is alone anyway)."""
-    row = conn.execute(select(models).where(models.c.id == model_id).with_for_update()).one_or_none()
+    """The model, with its row locked until the transaction ends (on SQLite every writer is alone anyway).
+
+    Who writes rows that refer to the model does not wait: a judge that held its run and waited for a reader, which
+    waits for that run, would wait for ever.
+    """
+    query = select(models).where(models.c.id == model_id).with_for_update(key_share=True)
+    row = conn.execute(query).one_or_none()
     if row is None:
         raise NotFound(f"no model with id {model_id}")
     return Model(**row._mapping)

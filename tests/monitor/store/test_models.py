@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from sqlalchemy import select
 
 from monitor.errors import NotFound
-from monitor.store import baselines, contracts, models, plans
+from monitor.store import baselines, contracts, models, plans, tables
 from monitor.store.engine import Store
 
 
@@ -83,3 +86,21 @@ def test_a_baseline_is_known_by_its_hash(store: Store, model_id: int) -> None:
             baselines.load(conn, 99)
     assert first.reference == {"missing": ["weekend"], "blocks": 4}
     assert first.body == b"1"
+
+
+def test_a_locked_model_keeps_out_who_locks_it_and_not_who_writes_rows_of_it(
+    new_database: Callable[..., str],
+) -> None:
+    store = Store(new_database("postgresql"))  # on SQLite every writer is alone
+    with store.write() as conn:
+        model_id = models.create(conn, "toxicity", now_us=1).id
+    key = select(tables.models.c.id)
+    with store.write() as holder:
+        models.lock(holder, model_id)
+        with store.write() as writer:
+            # As the check of a foreign key does.
+            referred = key.with_for_update(read=True, key_share=True, nowait=True)
+            assert writer.execute(referred).scalars().all() == [model_id]
+        with store.write() as other:
+            assert other.execute(key.with_for_update(key_share=True, skip_locked=True)).all() == []
+    store.close()
