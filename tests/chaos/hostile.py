@@ -294,9 +294,7 @@ def run(form: Form) -> Iterator[Row]:
         url = f"http://127.0.0.1:{port}"
         description = httpx.get(url + "/openapi.json", timeout=30, trust_env=False).json()
         corpus = Corpus(description, key, form.seed)
-        asyncio.run(
-            pound(port, corpus, max(500, requests // 20), Seen())
-        )  # what is loaded once is not growth
+        asyncio.run(pound(port, corpus, form.pick(500, 2_000), Seen()))  # what is loaded once is not growth
         before = process.memory_info().rss / 1e6
         seen, began = Seen(), time.monotonic()
         slow = Slow(port, key)
@@ -394,7 +392,8 @@ class Slow:
                 self.held += 1
             while True:
                 for writer in writers:
-                    writer.write(b" ")
+                    if not writer.is_closing():  # the server may have had enough of it
+                        writer.write(b" ")
                 await asyncio.sleep(0.5)
         finally:
             for writer in writers:
