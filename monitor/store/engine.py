@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -20,7 +21,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from monitor.errors import StoreUnavailable, UsageError
+from monitor.errors import DependencyUnavailable, UsageError
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -79,7 +80,7 @@ class Store:
     def write(self) -> Iterator[Connection]:
         """A transaction that may write; commits at the end of the block, rolls back on any exception.
 
-        Raises StoreUnavailable when the database is away, busy for too long or full; UsageError when its
+        Raises DependencyUnavailable when the database is away, busy for too long or full; UsageError when its
         tables are missing or older than this code.
         """
         with self._translated(), self._writer.begin() as conn:
@@ -122,11 +123,7 @@ class Store:
 
     def head(self) -> str:
         """The revision this code was written for."""
-        from alembic.script import ScriptDirectory
-
-        revision = ScriptDirectory.from_config(_config()).get_current_head()
-        assert revision is not None
-        return revision
+        return _head()
 
     def reclaim(self, pages: int = 1000) -> None:
         """Give up to `pages` free pages of an SQLite file back to the disk; PostgreSQL does so by itself."""
@@ -158,7 +155,7 @@ class Store:
         try:
             yield
         except PoolTimeout as error:
-            raise StoreUnavailable(
+            raise DependencyUnavailable(
                 f"{self.shown}: all {POOL_SIZE} connections stayed in use; try again, or do less at once"
             ) from error
         except DBAPIError as error:
@@ -167,7 +164,7 @@ class Store:
                 raise UsageError(f"{self.shown}: {reason}: run `driftglass db upgrade` first") from error
             reason = _away(error)
             if reason is not None:
-                raise StoreUnavailable(f"{self.shown}: {reason}") from error
+                raise DependencyUnavailable(f"{self.shown}: {reason}") from error
             raise
 
 
@@ -228,6 +225,15 @@ def _postgresql_engine(url: URL) -> Engine:
         pool_pre_ping=True,  # after a restart of the server the pool holds dead connections
         connect_args={"connect_timeout": 5, "application_name": "driftglass"},
     )
+
+
+@cache  # the migrations of a running process do not change, and probes ask often
+def _head() -> str:
+    from alembic.script import ScriptDirectory
+
+    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    assert revision is not None
+    return revision
 
 
 def _config() -> Config:
