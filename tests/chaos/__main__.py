@@ -28,10 +28,10 @@ from tests.chaos.table import Form, Row, table
 
 # Seconds that a part may take, short and long. Altogether at most 5 and 60 minutes: the test counts.
 PARTS: dict[str, tuple[int, int]] = {
-    "kills": (80, 1500),
+    "kills": (65, 1500),
     "steps": (60, 300),
-    "stopped": (20, 60),
-    "database": (25, 240),
+    "stopped": (30, 60),
+    "database": (30, 240),
     "ingest": (20, 180),
     "hostile": (20, 360),
     "receivers": (15, 180),

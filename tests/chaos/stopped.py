@@ -66,7 +66,7 @@ def _try(form: Form, scenes: Scenes, kind: str, point: str, free: bool) -> Tried
         fleet.start_light("work")
         fleet.start_light("deliver")
         # On SQLite another thread of the process may have been stopped in its transaction: then everybody waits for it.
-        taken = free and fleet.settle(20 if kind == "sqlite" and what == "deliver" else 60)
+        taken = free and fleet.settle(10 if kind == "sqlite" and what == "deliver" else 60)
         if not taken:
             time.sleep(2 * LEASE_SECONDS)
         os.kill(victim, signal.SIGCONT)
