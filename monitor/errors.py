@@ -6,6 +6,7 @@ DriftglassError               message says what was wrong, where, and what to do
 │   └── NotFound              a model, window, alert or trigger that does not exist
 ├── SourceError               a piece of input cannot be read; the others go on
 ├── DependencyUnavailable     a database, receiver or child process is away (exit code 3); trying again may help
+│   └── StoreUnavailable      the one that everything is kept in
 ├── LeaseLost                 this worker's fence moved: its result is refused
 ├── Conflict                  the state changed under the caller; nothing was written
 └── DeliveryError             a notification was not taken; `.permanent` says whether to try again
@@ -42,6 +43,10 @@ class SourceError(DriftglassError):
 
 class DependencyUnavailable(DriftglassError):
     """A database, receiver or child process is away; trying again may help."""
+
+
+class StoreUnavailable(DependencyUnavailable):
+    """The database that everything is kept in is away, full or read-only; trying again may help."""
 
 
 class LeaseLost(DriftglassError):

@@ -90,7 +90,7 @@ class Ticking:
         settings = app.settings
         self._app = app
         self.store_health = StoreHealth(app.store, app.clock, role)
-        ticks: dict[str, tuple[float, Callable[[], object]]] = {"live": (10.0, self.store_health.tick)}
+        ticks: dict[str, tuple[float, Callable[[], object]]] = {"live": (5.0, self.store_health.tick)}
         self._workers = []
         self._tasks: Tasks | None = None
         if role != "api":
@@ -162,6 +162,7 @@ def _answer(app: App, ticking: Ticking) -> None:
             open_metrics=settings.open_metrics,
             public_url=settings.base_url,
             inbox=settings.inbox_limits,
+            storing=ticking.store_health.problems,
         ),
         host=settings.host,
         port=settings.port,

@@ -34,7 +34,7 @@ from sqlalchemy import Connection
 
 from monitor import jobs, telemetry
 from monitor.clock import Clock
-from monitor.errors import DependencyUnavailable, LeaseLost
+from monitor.errors import DependencyUnavailable, LeaseLost, StoreUnavailable
 from monitor.failpoints import VARIABLE
 from monitor.settings import Settings
 from monitor.store.engine import Store
@@ -170,7 +170,7 @@ class Worker:
         error = str(answer["error"])
         if answer["why"] == "away":
             self._write(run, lambda conn, now_us: jobs.give_back(conn, run, error, now_us, 1.0))
-            raise DependencyUnavailable(error)
+            raise StoreUnavailable(error)
         if answer["why"] == "failed":
             self._write(run, lambda conn, now_us: jobs.fail(conn, run, error, now_us))
 
@@ -178,7 +178,8 @@ class Worker:
         """The child's answer; keeps the lease meanwhile. `_Ended` if the child is gone or was ended for its run."""
         child.send({"run": asdict(run)})
         began = beaten = time.monotonic()
-        while (answer := child.answer(_LOOK_SECONDS)) is None:
+        look = min(_LOOK_SECONDS, self._settings.lease_seconds / 6)
+        while (answer := child.answer(look)) is None:
             now = time.monotonic()
             if now - began > self._settings.run_seconds:
                 raise _Ended(
@@ -384,7 +385,7 @@ def do(app: App, run: Run, held: Pipeline | None = None) -> tuple[dict[str, Any]
     except LeaseLost as lost:
         log.warning("%s", lost)
         return _not("lost", str(lost)), pipeline
-    except DependencyUnavailable as error:
+    except StoreUnavailable as error:
         return _not("away", str(error)), pipeline
     except Exception as error:  # the edge of a job: recorded with the run, tried again, dead at last
         log.exception("%s of window %d of model %d failed", run.kind, run.window_start_us, run.model_id)

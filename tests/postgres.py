@@ -56,6 +56,11 @@ class Server:
         """Of the database `postgres`."""
         return f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
 
+    @property
+    def data(self) -> Path:
+        """The folder of the database cluster."""
+        return self._base / "data"
+
     def make(self) -> None:
         """Make its files."""
         subprocess.run(

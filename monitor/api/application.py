@@ -55,10 +55,12 @@ def create_app(
     open_metrics: bool = False,
     public_url: str = "",
     inbox: Limits | None = None,
+    storing: Ticking | None = None,
 ) -> FastAPI:
     """The application over one store.
 
     `ticking` names what does not tick as it should, a line each (None: this process ticks nothing).
+    `storing` tells why the store was not written lately, a line each: a full disk lets an empty probe pass.
     `open_metrics`: /metrics needs no key. `public_url`: where pipelines call back to, without a slash at its end.
     `inbox`: how much of one model's pushed records may wait to be read.
     Handlers are synchronous and run in as many threads as the store has connections, so that none waits.
@@ -66,7 +68,7 @@ def create_app(
     state = CollectorRegistry(auto_describe=False)
     state.register(State(store, clock))
     app = assemble()
-    app.state.context = Context(store, clock, ticking, state, open_metrics, public_url)
+    app.state.context = Context(store, clock, ticking, state, open_metrics, public_url, storing)
     app.state.ingest = ingest.Door(app.state.context, inbox or Limits())
     return app
 

@@ -32,6 +32,7 @@ class Context:
     state: CollectorRegistry
     open_metrics: bool = False
     public_url: str = ""
+    storing: Ticking | None = None
 
 
 def _context(request: Request) -> Context:

@@ -38,6 +38,9 @@ def readyz(served: Served) -> schemas.Status:
     except (DependencyUnavailable, UsageError, DBAPIError) as error:
         log.warning("not ready: %s", error)
         raise Problem(503, "the store takes no writes", {"Retry-After": "5"}) from error
+    told = list(served.storing()) if served.storing is not None else []
+    if told:
+        raise Problem(503, "the store takes no writes", {"Retry-After": "5"})
     if served.store.current() != served.store.head():
         raise Problem(503, "the tables are of another version: run `driftglass db upgrade`")
     return schemas.Status(status="ok")

@@ -21,7 +21,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from monitor.errors import DependencyUnavailable, UsageError
+from monitor.errors import StoreUnavailable, UsageError
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -80,7 +80,7 @@ class Store:
     def write(self) -> Iterator[Connection]:
         """A transaction that may write; commits at the end of the block, rolls back on any exception.
 
-        Raises DependencyUnavailable when the database is away, busy for too long or full; UsageError when its
+        Raises StoreUnavailable when the database is away, busy for too long or full; UsageError when its
         tables are missing or older than this code.
         """
         with self._translated(), self._writer.begin() as conn:
@@ -155,7 +155,7 @@ class Store:
         try:
             yield
         except PoolTimeout as error:
-            raise DependencyUnavailable(
+            raise StoreUnavailable(
                 f"{self.shown}: all {POOL_SIZE} connections stayed in use; try again, or do less at once"
             ) from error
         except DBAPIError as error:
@@ -164,7 +164,7 @@ class Store:
                 raise UsageError(f"{self.shown}: {reason}: run `driftglass db upgrade` first") from error
             reason = _away(error)
             if reason is not None:
-                raise DependencyUnavailable(f"{self.shown}: {reason}") from error
+                raise StoreUnavailable(f"{self.shown}: {reason}") from error
             raise
 
 

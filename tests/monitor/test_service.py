@@ -53,7 +53,7 @@ class Serving:
     def get(self, path: str) -> httpx.Response:
         return httpx.get(self.url + path, timeout=10, trust_env=False)
 
-    def until(self, path: str, seconds: float = 60) -> Any:
+    def until(self, path: str, seconds: float = 120) -> Any:
         """The JSON of a path once it answers 200 with a first item, or without a list."""
         deadline = time.monotonic() + seconds
         while True:

@@ -207,7 +207,7 @@ def test_a_child_that_stood_still_past_its_lease_is_refused(
 def test_a_run_that_takes_longer_than_its_lease_is_kept_by_the_parent(
     make: Make, store: Store, settings: Settings
 ) -> None:
-    worker = make(lease_seconds=0.6)
+    worker = make(lease_seconds=2.0)
     close(store, settings)
     thread = threading.Thread(target=worker.work)
     thread.start()
