@@ -38,8 +38,8 @@ class Aim:
     settle_seconds: float
 
 
-SHORT = Aim(1, 3, 3, 100, 20, 0.8, 6, 20, 70)
-LONG = Aim(3, 3, 10, 2600, 520, 1.8, 5, 1100, 150)
+SHORT = Aim(1, 3, 4, 60, 20, 0.8, 6, 20, 70)
+LONG = Aim(3, 3, 10, 2600, 520, 1.8, 8, 1200, 150)
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def run(form: Form) -> Iterator[Row]:
         sum(seen.kills for seen in found.values()),
         sum(seen.report.windows for seen in found.values()),
     )
-    wanted = (40, 500) if form.short else (1000, 5000)
+    wanted = (40, 100) if form.short else (1000, 5000)
     yield Row(
         f"kill -9 at random, {aim.replicas} replicas and {aim.workers} light workers",
         f"{kills} kills ({sum(seen.at_work for seen in found.values())} held a run), {windows} windows",
