@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache, partial
 
 import anyio.to_thread
 from fastapi import FastAPI
@@ -108,8 +109,9 @@ def assemble() -> FastAPI:
         login,
     ):
         app.include_router(room.router)
-    # FastAPI asks the instance for its document; this is how it is told to use another.
-    app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
+    # FastAPI asks the instance for its document; this is how it is told to use another. Made once: it takes a while,
+    # and whoever asks for it needs no key.
+    app.openapi = cache(partial(openapi.describe, app))  # type: ignore[method-assign]
     app.add_middleware(Edge, body_bytes=BODY_BYTES, long=INGEST_PATHS, long_bytes=INGEST_BYTES)
     return app
 

@@ -156,13 +156,14 @@ def test_wrong_values_are_named_by_parameter_or_pointer(client: Client) -> None:
 @pytest.mark.parametrize(
     ("path", "method", "allow"),
     [
-        ("/v1/models", "DELETE", "GET, HEAD"),
+        ("/v1/models", "DELETE", "GET, HEAD, POST"),
         ("/v1/triggers/trg-1/callbacks", "GET", "POST"),
         ("/v1/triggers/trg-1/callbacks", "OPTIONS", "POST"),
         ("/livez", "POST", "GET, HEAD"),
         ("/", "PUT", "GET, HEAD"),
         ("/openapi.json", "POST", "GET, HEAD"),
-        ("/v1/models", "BREW", "GET, HEAD"),
+        ("/v1/models", "BREW", "GET, HEAD, POST"),
+        ("/v1/triggers", "POST", "GET, HEAD"),
     ],
 )
 def test_405_says_exactly_what_is_allowed(client: Client, path: str, method: str, allow: str) -> None:
