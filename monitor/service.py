@@ -83,6 +83,7 @@ class Ticking:
 
     def __init__(self, app: App, role: Role) -> None:
         from monitor.closing import Closing
+        from monitor.housekeeping import Housekeeping
         from monitor.jobs import Scheduler
         from monitor.tasks import Tasks
         from monitor.worker import Worker
@@ -102,6 +103,7 @@ class Ticking:
             ticks["close"] = (settings.tick_seconds, lambda: self._close(closing))
             ticks["deliver"] = (min(settings.tick_seconds, 5.0), app.keep_delivering)
             ticks["stale"] = (60.0, app.look_for_stale)
+            ticks["house"] = (60.0, Housekeeping(app.store, app.clock, app.watched, settings).tick)
             self._tasks = Tasks(settings, app.store, app.clock)
             ticks["tasks"] = (settings.tick_seconds, self._tasks.work)
             ticks |= {

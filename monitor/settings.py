@@ -54,6 +54,10 @@ class Settings(BaseSettings):
     """The same as a number of records."""
     storm_alerts: int = Field(default=50, ge=1)
     """More alerts than this that open within an hour, of all models, are gathered and told together."""
+    replay_days: int = Field(default=100, ge=7, le=10_000)
+    """How long a verdict can be judged again from what it was made from: counts of windows, states between them."""
+    results_days: int = Field(default=400, ge=35, le=10_000)
+    """How long measurements and verdicts are kept. Texts are kept as long as their contract says (`window.keep`)."""
     log_level: LogLevel = "INFO"
     """The least serious log line that is written."""
     log_format: Literal["text", "json"] = "text"

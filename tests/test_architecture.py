@@ -43,6 +43,8 @@ LAYERS: tuple[frozenset[str], ...] = (
     rooms(
         "jobs",
         "closing",
+        "erasing",
+        "housekeeping",
         "evaluate",
         "judging",
         "deployments",

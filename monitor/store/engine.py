@@ -133,6 +133,31 @@ class Store:
                 # Each step frees one page; of all calls only executescript takes more than one step.
                 driver.executescript(f"PRAGMA incremental_vacuum({int(pages)})")
 
+    def free_pages(self) -> int:
+        """How many pages of an SQLite file hold nothing; 0 on PostgreSQL."""
+        if self.dialect != "sqlite":
+            return 0
+        with self.read() as conn:
+            return int(conn.exec_driver_sql("PRAGMA freelist_count").scalar_one())
+
+    def fold_log(self) -> bool:
+        """Fold SQLite's write-ahead log into its file and empty it; False while a reader keeps it from that.
+
+        Old pages stand in the log until then. PostgreSQL does so by itself.
+        """
+        if self.dialect != "sqlite":
+            return True
+        with self._translated(), self._writer.begin() as conn:
+            driver: Any = conn.connection.driver_connection
+            driver.commit()  # a checkpoint is not possible inside a transaction
+            busy: int = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            return not busy
+
+    @property
+    def file(self) -> str | None:
+        """The path of an SQLite file, None for PostgreSQL."""
+        return self._url.database if self.dialect == "sqlite" else None
+
     @contextmanager
     def _migrating(self) -> Iterator[Config]:
         from alembic.util import CommandError
@@ -195,6 +220,7 @@ _WRITER_PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA journal_size_limit = 67108864",
+    "PRAGMA secure_delete = ON",  # what is dropped or erased is overwritten: it held what people wrote
 )
 _READER_PRAGMAS = ("PRAGMA query_only = ON",)
 

@@ -20,6 +20,7 @@ from monitor.store.tables.alerting import (
 from monitor.store.tables.base import Key, metadata
 from monitor.store.tables.figures import measurements, sequences, series, verdicts
 from monitor.store.tables.ingest import inbox, inboxes, inference_halves
+from monitor.store.tables.keeping import chores, erasures
 from monitor.store.tables.keys import api_keys, idempotency, sessions
 from monitor.store.tables.outcomes import label_cursors, labels, performance, performance_references
 from monitor.store.tables.silencing import silences, tellings
@@ -34,10 +35,12 @@ __all__ = [
     "attempts",
     "audit",
     "baselines",
+    "chores",
     "contracts",
     "cursors",
     "episode_events",
     "episodes",
+    "erasures",
     "evidence",
     "feedback",
     "idempotency",
@@ -65,8 +68,8 @@ __all__ = [
     "sessions",
     "silences",
     "successions",
-    "tellings",
     "tasks",
+    "tellings",
     "trigger_events",
     "triggers",
     "verdicts",
