@@ -106,6 +106,10 @@ class Folded:
     same: Sums
     pooled: Sums
 
+    def of_series(self, columns: Ints) -> Folded:
+        """Some of the series."""
+        return Folded(self.same.of_series(columns), self.pooled.of_series(columns))
+
 
 def fold(sums: Sums, season: npt.NDArray[np.int8], slots: int) -> Folded:
     """Sums [C, S] folded by the season of each series, int8[S].
@@ -149,6 +153,10 @@ class Level:
     mean: Floats
     sampling: Floats
     between: Floats
+
+    def rows(self, index: slice) -> Level:
+        """Those of some of the windows."""
+        return Level(self.mean[index], self.sampling[index], self.between[index])
 
 
 def level(folded: Folded, kinds: Kinds, cell: Ints, season: npt.NDArray[np.int8]) -> Level:

@@ -8,8 +8,9 @@ season groups cells. Holidays count as Sundays.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,8 @@ WEEK_US = 7 * DAY_US
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 SUNDAY = 6
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_KNOWN = 50_000
 
 WEEKS_FOR_WEEK_BLOCKS = 8
 DAYS_FOR_DAY_BLOCKS = 3
@@ -81,16 +84,30 @@ def places(start_us: npt.NDArray[np.int64], calendar: Calendar) -> Places:
     The middle, because a six-hour window from 22:00 on Friday is mostly Saturday, and because the start of a
     day may not exist where clocks change at midnight.
     """
-    zone = ZoneInfo(calendar.timezone)
-    holidays = frozenset(calendar.holidays)
-    epoch = datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))
-    middle = [epoch + timedelta(microseconds=int(start) + calendar.every_us // 2) for start in start_us]
-    local = [moment.astimezone(zone) for moment in middle]
-    weekday = np.array([SUNDAY if at.date() in holidays else at.weekday() for at in local], dtype=np.intp)
-    minute = np.array([at.hour * 60 + at.minute for at in local], dtype=np.intp)
+    known, found = _known(calendar), []
+    if len(known) > _MOST_KNOWN:
+        known.clear()
+    for start in start_us.tolist():
+        if start not in known:
+            known[start] = _place(start, calendar)
+        found.append(known[start])
+    weekday, minute, day = np.array(found, dtype=np.intp).reshape(-1, 3).T
     slot = minute * calendar.slots // (24 * 60)
-    day = np.array([at.toordinal() for at in local], dtype=np.intp)
     return Places(cell=weekday * calendar.slots + slot, weekday=weekday, day=day)
+
+
+@lru_cache(maxsize=16)
+def _known(calendar: Calendar) -> dict[int, tuple[int, int, int]]:
+    """The places that were looked up before: the last weeks are asked for with each window."""
+    return {}
+
+
+def _place(start_us: int, calendar: Calendar) -> tuple[int, int, int]:
+    """(weekday, minute of the day, ordinal of the date) of the middle of a window."""
+    middle = _EPOCH + timedelta(microseconds=start_us + calendar.every_us // 2)
+    local = middle.astimezone(ZoneInfo(calendar.timezone))
+    weekday = SUNDAY if local.date() in calendar.holidays else local.weekday()
+    return weekday, local.hour * 60 + local.minute, local.toordinal()
 
 
 def classes(season: Season, slots: int) -> npt.NDArray[np.intp]:

@@ -7,8 +7,10 @@ judge     scores + breaks → verdicts → sequence → episodes → outbox, tri
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
@@ -20,9 +22,9 @@ from checks.baseline import Baseline
 from checks.decision import Judgement, State
 from checks.plan import Plan
 from checks.profile import Profile, empty, merge_all
-from checks.scores import STATUS, Scores
+from checks.scores import Scores, joined
 from checks.series import Family, Observations, Series
-from monitor import corrected, failpoints, jobs, judging, profiles, rebasing
+from monitor import catching_up, corrected, failpoints, jobs, judging, profiles, rebasing
 from monitor.alerts import episodes, notify
 from monitor.alerts.attributes import Attributes
 from monitor.alerts.audience import audience_of
@@ -30,25 +32,18 @@ from monitor.alerts.state import Absent, Opened, Resolved
 from monitor.beside import Beside
 from monitor.clock import Clock
 from monitor.delivery.channels.base import Channel
+from monitor.errors import LeaseLost
 from monitor.findings import Findings, Window
 from monitor.performance import Performance
 from monitor.progress import Progress, silent
 from monitor.rebasing import Fitted, Known
 from monitor.recent import RECENT_US, Changed, Recent
+from monitor.recording import Recorder
 from monitor.references import Reference, References
 from monitor.retraining import proposals
 from monitor.retraining.policy import Policy
 from monitor.store import alerts as alert_rows
-from monitor.store import (
-    audit,
-    feedback,
-    measurements,
-    runs,
-    sequences,
-    verdicts,
-    windows,
-)
-from monitor.store import series as stored_series
+from monitor.store import audit, feedback, runs, sequences, windows
 from monitor.store.engine import Store
 from monitor.store.runs import Run
 from monitor.watched import Watched
@@ -68,6 +63,27 @@ class _FeedbackCame(Exception):
 
 def _fires(finding: episodes.Finding) -> bool:
     return isinstance(finding, episodes.FamilyFinding) and finding.firing
+
+
+@dataclass(frozen=True)
+class _Done:
+    """A judged window before it is written."""
+
+    run: Run
+    obs: Observations
+    judged: judging.Judged
+    context: judging.Context
+    named: list[episodes.Finding]
+
+
+def _scored(references: Sequence[Reference], obs: Observations) -> Scores:
+    """The windows of `obs`, each against its own reference."""
+    found: dict[int, Scores] = {}
+    for reference in {one.id: one for one in references}.values():
+        mine = [place for place, one in enumerate(references) if one.id == reference.id]
+        scores = baselines.score(reference.baseline, obs.rows(np.array(mine, np.intp)))
+        found |= {place: scores.rows(slice(at, at + 1)) for at, place in enumerate(mine)}
+    return joined([found[place] for place in range(len(references))])
 
 
 class Evaluator:
@@ -90,9 +106,11 @@ class Evaluator:
         self._plan = plan
         self._channels = channels
         self._public_url = public_url
+        self._recorder = Recorder(watched, plan)
         self._references = References(store, clock, watched, plan)
         self._recent: Recent | None = None
-        self._series_ids: list[int] | None = None
+        # What was measured last, by start and revision: it is judged next.
+        self._counted: dict[tuple[int, int], tuple[Profile, Observations]] = {}
         self._beside: Beside | None = None
         self._performance: Performance | None = None
 
@@ -128,7 +146,7 @@ class Evaluator:
         for first in range(0, len(starts), _SLICE):
             some = slice(first, first + _SLICE)
             with self._store.write() as conn:
-                self._write_measurements(conn, starts[some], 0, obs.rows(some), scores.rows(some))
+                self._recorder.measurements(conn, starts[some], 0, obs.n[some], scores.rows(some))
                 ends = [self._watched.grid.window_end(start) for start in starts[some]]
                 windows.upsert(
                     conn,
@@ -143,49 +161,65 @@ class Evaluator:
         failpoints.reach("fit.committed")
         return self._must_have_reference()
 
-    # ----- one window ---------------------------------------------------------------------------------------
+    # ----- windows ------------------------------------------------------------------------------------------
 
-    def measure(self, run: Run) -> None:
-        """Write what a closed window measured, against the frozen reference. LeaseLost if the run was lost."""
+    def measure(self, run: Run, others: Sequence[Run] = ()) -> None:
+        """Write what a closed window measured, against the frozen reference, and what others did (of any windows).
+
+        LeaseLost if the run was lost; of several, those that were lost are passed over.
+        """
+        measures = [run, *others]
         failpoints.reach("measure.begun")
-        reference = self._references.at(run.window_start_us)
-        profile = self._profile(run.window_start_us)
-        obs = self._observe(run.window_start_us, profile)
-        scores = baselines.score(reference.baseline, obs)
-        if self._beside is None:
-            facts = reference.baseline.facts
-            self._beside = Beside(self._store, self._watched, facts.from_us, facts.to_us)
-        beside = self._beside.measure(run.window_start_us)
+        counted = self._count(measures)
+        obs = profiles.stacked([one for _, one in counted])
+        references = self._references.each([one.window_start_us for one in measures])
+        scores = _scored(references, obs)
+        beside = [self._measured_beside(*pair) for pair in zip(measures, references, strict=True)]
         now_us = self._clock.now_us()
         failpoints.reach("measure.worked")
         with self._store.write() as conn:
-            jobs.finish(conn, run, now_us)
+            kept = self._finished(conn, measures, now_us)
             failpoints.reach("measure.finished")
-            self._write_measurements(conn, [run.window_start_us], run.revision, obs, scores)
-            self._write_beside(conn, run, beside)
-            corrected.write(
+            ours = [measures[place] for place in kept]
+            starts = [one.window_start_us for one in ours]
+            self._recorder.measurements(
                 conn,
-                *(self._watched.id, run.window_start_us, run.revision),
-                *(self._plan, profile, reference.profile),
+                starts,
+                [one.revision for one in ours],
+                obs.n[kept],
+                scores.rows(np.array(kept, np.intp)),
             )
-            windows.mark(conn, self._watched.id, [run.window_start_us], "measured", now_us)
+            for place, one in zip(kept, ours, strict=True):
+                self._recorder.beside(conn, one, beside[place])
+                corrected.write(
+                    conn,
+                    *(self._watched.id, one.window_start_us, one.revision),
+                    *(self._plan, counted[place][0], references[place].profile),
+                )
+            windows.mark(conn, self._watched.id, starts, "measured", now_us)
             failpoints.reach("measure.written")
         failpoints.reach("measure.committed")
+        self._counted = {
+            (one.window_start_us, one.revision): counted[place] for place, one in zip(kept, ours, strict=True)
+        }
 
-    def judge(self, run: Run) -> int:
-        """Judge a measured window; returns how many episodes opened. LeaseLost if the run was lost."""
+    def judge(self, run: Run, following: Sequence[Run] = (), seconds: float = math.inf) -> tuple[int, int]:
+        """Judge a measured window, and of those in `following` (`catching_up.judges_after`) as many as nothing keeps
+        from being judged in the same transaction, for about so many seconds.
+
+        Returns (windows judged, episodes opened). LeaseLost if the run was lost.
+        """
         while True:
             try:
-                return self._judge(run)
+                return self._judge(run, following, time.monotonic() + seconds)
             except _FeedbackCame:
                 log.info("feedback came while window %d was judged: judged anew", run.window_start_us)
 
-    def _judge(self, run: Run) -> int:
+    def _judge(self, run: Run, following: Sequence[Run], until: float) -> tuple[int, int]:
         start_us = run.window_start_us
         failpoints.reach("judge.begun")
         self._references.renew(start_us, lambda: jobs.heartbeat(self._store, self._clock, run, _FIT_SECONDS))
         reference = self._references.at(start_us)
-        first, baseline = self._references.first(reference), reference.baseline
         with self._store.read() as conn:
             measured = runs.latest(conn, self._watched.id, "measure", start_us)
             before = sequences.latest_before(conn, self._watched.id, start_us)
@@ -194,66 +228,155 @@ class Evaluator:
                 if before is None
                 else alert_rows.ended_at(conn, self._watched.id, before[0], alert_rows.RULE_CHANGED)
             )
+            is_calm = not alert_rows.open_of(conn, self._watched.id)
         before_us, state = (
-            (before[0], State.decode(before[1])) if before is not None else (None, State.empty(baseline))
+            (before[0], State.decode(before[1]))
+            if before is not None
+            else (None, State.empty(reference.baseline))
         )
         if measured is not None and measured.state == "dead":
             self._judge_unmeasured(run, state)
-            return 0
-        profile = self._profile(start_us)
-        obs = self._observe(start_us, profile)
-        known = self._references.known()
-        begun = rebasing.began(known, start_us, before_us)
-        recent_us, recent = self._recent_before(start_us, baseline)
-        context = judging.Context(
-            code=judging.code(),
-            baseline_id=reference.id,
-            first_id=first.id,
-            before_us=before_us,
-            recent_us=recent_us,
-            changed=self._changed_before(start_us, recent_us, known),
-            started=tuple(sorted({*(episode.family for episode in begun), *edited})),
-            quiet=rebasing.quiet(known, start_us, reference.fitted),
-        )
-        judged = judging.judge(
-            *(self._plan, baseline, first.baseline, state, profile, obs, recent, context),
-            window_us=self._length(run),
-        )
-        scores, state, judgement = judged.scores, judged.state, judged.judgement
-        findings = Findings(self._store, self._watched, self._plan, baseline, reference.profile, self._merged)
-        named: list[episodes.Finding] = [*findings.of(Window(start_us, profile, scores), judgement)]
-        if profile.records == 0:
-            # What is not there is broken if anything is, and not calm.
-            named = [
-                one if _fires(one) else episodes.FamilyAbsent(one.family, Absent("no_data")) for one in named
-            ]
-        now_us = self._clock.now_us()
+            return 1, 0
         performance = self._look_at_performance(self._references.first())
+        known = self._references.known()
+        judges = [run]
+        if is_calm and performance is None:
+            starts = [one.window_start_us for one in (run, *following)]
+            judges += following[: self._references.lasts(known, starts) - 1]
+        done = self._judged(judges, reference, known, before_us, state, edited, until)
+        now_us = self._clock.now_us()
         looked = performance.look(start_us, now_us) if performance is not None else None
         if looked is not None:
-            named.append(looked.finding)
+            done[0].named.append(looked.finding)
         failpoints.reach("judge.worked")
+        opened = 0
         with self._store.write() as conn:
             jobs.finish(conn, run, now_us)
             failpoints.reach("judge.finished")
             if feedback.of_model(conn, self._watched.id) != known.feedback:
                 raise _FeedbackCame
-            self._write_measurements(conn, [start_us], run.revision, obs, scores)
-            self._write_verdicts(conn, run, reference, scores, judgement)
             if performance is not None and looked is not None:
                 performance.write(conn, looked, start_us, run.revision)
-            changes = self._record(conn, run, named, now_us)
-            # Also when the window is judged again, long after its episode was closed.
-            ended = alert_rows.ended_at(conn, self._watched.id, start_us)
-            state = judging.restarted(baseline, state, ended)
-            context = replace(context, ended=tuple(ended))
-            sequences.put(conn, self._watched.id, start_us, state.encode(), context.encode())
-            windows.mark(conn, self._watched.id, [start_us], "judged", now_us)
-            self._audit(conn, changes, start_us, now_us)
+            kept: list[_Done] = []
+            for one in done:
+                if kept and not catching_up.finish(conn, one.run, run, now_us):
+                    break
+                changes, concluded = self._conclude(conn, one, reference, now_us)
+                opened += sum(isinstance(change.effect, Opened) for change in changes)
+                kept.append(concluded)
+                if changes or concluded.context.ended:
+                    break  # the windows after it were judged as if nothing had changed
+            self._write(conn, kept, reference, now_us)
             failpoints.reach("judge.written")
         failpoints.reach("judge.committed")
-        recent.add(obs, {start_us: run.revision})
-        return sum(isinstance(change.effect, Opened) for change in changes)
+        return len(kept), opened
+
+    def _judged(
+        self,
+        judges: Sequence[Run],
+        reference: Reference,
+        known: Known,
+        before_us: int | None,
+        state: State,
+        edited: Sequence[str],
+        until: float,
+    ) -> list[_Done]:
+        """The first window judged, and those after it until one shows something, fails, or the time is over. `edited`
+        are the families that start again because their rule is another since the window before the first.
+
+        As long as nothing fires and no episode is open, a judgement depends on those before it only by the sequence and
+        the recent level.
+        """
+        first = self._references.first(reference).baseline
+        recent, rows = self._recent_before(judges[0].window_start_us, reference.baseline)
+        counted = self._count(judges)
+        obs = profiles.stacked([one for _, one in counted])
+        recent.add(obs, {run.window_start_us: run.revision for run in judges})
+        befores = [before_us, *(run.window_start_us for run in judges[:-1])]
+        contexts = [
+            self._context(run.window_start_us, last_us, reference, known, rows)
+            for run, last_us in zip(judges, befores, strict=True)
+        ]
+        contexts[0] = replace(contexts[0], started=tuple(sorted({*contexts[0].started, *edited})))
+        scores = judging.scored(reference.baseline, first, obs, recent, contexts)
+        findings = Findings(
+            *(self._store, self._watched, self._plan, reference.baseline, reference.profile, self._merged)
+        )
+        done: list[_Done] = []
+        for place, (run, (profile, own), context) in enumerate(zip(judges, counted, contexts, strict=True)):
+            row = scores.rows(slice(place, place + 1))
+            try:
+                judged = judging.judge_scored(
+                    *(self._plan, reference.baseline, state, profile, own, recent, row, context),
+                    window_us=self._length(run),
+                )
+                named = self._named(findings, Window(run.window_start_us, profile, row), judged.judgement)
+            except Exception:  # the edge of a job, but for the first, which has one
+                if not done:
+                    raise
+                log.exception("window %d of %s is judged alone", run.window_start_us, self._watched.name)
+                break
+            done.append(_Done(run, own, judged, context, named))
+            if any(_fires(finding) for finding in named) or time.monotonic() > until:
+                break
+            state = judged.state
+        return done
+
+    def _named(self, findings: Findings, window: Window, judgement: Judgement) -> list[episodes.Finding]:
+        named = findings.of(window, judgement)
+        if window.profile.records:
+            return [*named]
+        # What is not there is broken if anything is, and not calm.
+        return [one if _fires(one) else episodes.FamilyAbsent(one.family, Absent("no_data")) for one in named]
+
+    def _context(
+        self,
+        start_us: int,
+        before_us: int | None,
+        reference: Reference,
+        known: Known,
+        rows: Sequence[alert_rows.EpisodeRow],
+    ) -> judging.Context:
+        begun = rebasing.began(known, start_us, before_us)
+        recent_us = max(start_us - RECENT_US, reference.baseline.facts.from_us)
+        return judging.Context(
+            code=judging.code(),
+            baseline_id=reference.id,
+            first_id=self._references.first(reference).id,
+            before_us=before_us,
+            recent_us=recent_us,
+            changed=self._changed_before(rows, start_us, recent_us, known),
+            started=tuple(sorted({episode.family for episode in begun})),
+            quiet=rebasing.quiet(known, start_us, reference.fitted),
+        )
+
+    def _conclude(
+        self, conn: Connection, one: _Done, reference: Reference, now_us: int
+    ) -> tuple[tuple[episodes.Change, ...], _Done]:
+        """Write what becomes of the episodes; returns what changed, and the window with the families that ended."""
+        start_us = one.run.window_start_us
+        changes = self._record(conn, one.run, one.named, now_us)
+        self._audit(conn, changes, start_us, now_us)
+        # Also when the window is judged again, long after its episode was closed.
+        ended = alert_rows.ended_at(conn, self._watched.id, start_us)
+        state = judging.restarted(reference.baseline, one.judged.state, ended)
+        judged, context = replace(one.judged, state=state), replace(one.context, ended=tuple(ended))
+        return changes, replace(one, judged=judged, context=context)
+
+    def _write(self, conn: Connection, done: Sequence[_Done], reference: Reference, now_us: int) -> None:
+        judges = [one.run for one in done]
+        starts = [run.window_start_us for run in judges]
+        scores = joined([one.judged.scores for one in done])
+        n = np.concatenate([one.obs.n for one in done])
+        self._recorder.measurements(conn, starts, [run.revision for run in judges], n, scores)
+        judgements = [one.judged.judgement for one in done]
+        self._recorder.verdicts(conn, judges, reference, scores, judgements)
+        sequences.put_each(
+            conn,
+            self._watched.id,
+            [(one.run.window_start_us, one.judged.state.encode(), one.context.encode()) for one in done],
+        )
+        windows.mark(conn, self._watched.id, starts, "judged", now_us)
 
     def _judge_unmeasured(self, run: Run, state: State) -> None:
         """A window that could not be measured is an error and no evidence: the sequence waits where it was."""
@@ -292,33 +415,77 @@ class Evaluator:
         found = profiles.by_window(self._store, self._watched.id, self._plan.plan_id, from_us, to_us)
         return merge_all([empty(self._plan), *(profile for _, profile in found)])
 
-    def _profile(self, start_us: int) -> Profile:
-        return self._merged(start_us, start_us + 1)
+    def _count(self, work: Sequence[Run]) -> list[tuple[Profile, Observations]]:
+        """The profile and the observations of every window, read together; what was just measured is not read again.
 
-    def _observe(self, start_us: int, profile: Profile) -> Observations:
-        return drift.observe([profile], [start_us], self._plan)
+        A revision says what is counted in a window: late records raise it, once the measuring has begun.
+        """
+        keys = [(run.window_start_us, run.revision) for run in work]
+        missing = sorted(start_us for start_us, revision in keys if (start_us, revision) not in self._counted)
+        read: dict[int, tuple[Profile, Observations]] = {}
+        if missing:
+            nothing = empty(self._plan)
+            found = dict(
+                profiles.by_window(
+                    *(self._store, self._watched.id, self._plan.plan_id, missing[0], missing[-1] + 1)
+                )
+            )
+            whole = [merge_all([nothing, found[at]]) if at in found else nothing for at in missing]
+            obs = drift.observe(whole, missing, self._plan)
+            read = {at: (whole[place], obs.rows(slice(place, place + 1))) for place, at in enumerate(missing)}
+        return [self._counted.get(key) or read[key[0]] for key in keys]
 
-    def _recent_before(self, start_us: int, baseline: Baseline) -> tuple[int, Recent]:
-        """Where the recent level begins, and the windows from there to `start_us` as they are in the store now."""
+    def _measured_beside(self, run: Run, reference: Reference) -> list[tuple[Series, int, float | None]]:
+        if self._beside is None:
+            facts = reference.baseline.facts
+            self._beside = Beside(self._store, self._watched, facts.from_us, facts.to_us)
+        return self._beside.measure(run.window_start_us)
+
+    def _finished(self, conn: Connection, work: Sequence[Run], now_us: int) -> list[int]:
+        """Finish the runs that are still ours; returns their places. LeaseLost if none is."""
+        kept = []
+        for place, run in enumerate(work):
+            try:
+                jobs.finish(conn, run, now_us)
+                kept.append(place)
+            except LeaseLost as error:
+                if len(work) == 1:
+                    raise
+                log.warning("%s", error)
+        if not kept:
+            raise LeaseLost(
+                f"all {len(work)} windows of {self._watched.name} went to another worker or revision"
+            )
+        return kept
+
+    def _recent_before(self, start_us: int, baseline: Baseline) -> tuple[Recent, list[alert_rows.EpisodeRow]]:
+        """The windows of the recent level before `start_us` as they are in the store now, and the episodes that
+        were going on then.
+        """
         first_us = max(start_us - RECENT_US, baseline.facts.from_us)
         with self._store.read() as conn:
             # A window that nobody was to watch is unknown, and that is not a volume of zero.
             known = windows.revisions(conn, self._watched.id, first_us, start_us)
+            rows = alert_rows.overlapping(conn, self._watched.id, get_args(Family), first_us)
         if self._recent is None:
             self._recent = Recent(self._observations([], start_us, start_us))
         lacking = self._recent.lacking(known)  # new here, or judged by another process
         if lacking:
             found = self._observations(lacking, lacking[0], lacking[-1] + 1)
             self._recent.add(found, known)
-        return first_us, self._recent
+        return self._recent, rows
 
-    def _changed_before(self, start_us: int, recent_us: int, known: Known) -> tuple[Changed, ...]:
+    def _changed_before(
+        self, rows: Sequence[alert_rows.EpisodeRow], start_us: int, recent_us: int, known: Known
+    ) -> tuple[Changed, ...]:
         """The spans of the recent level in which episodes that had opened by then were going on, but for those that
         a person called normal."""
         normal = {one.episode_id for one in rebasing.taken_in(known, start_us)}
-        with self._store.read() as conn:
-            rows = alert_rows.overlapping(conn, self._watched.id, get_args(Family), recent_us)
-        return tuple(self._changed(row) for row in rows if row.opened_us < start_us and row.id not in normal)
+        return tuple(
+            self._changed(row)
+            for row in rows
+            if row.last_us >= recent_us and row.opened_us < start_us and row.id not in normal
+        )
 
     def _changed(self, episode: alert_rows.EpisodeRow) -> Changed:
         """The series that an episode names; a loss of volume concerns every volume, whichever was named."""
@@ -330,71 +497,6 @@ class Evaluator:
             if one.name in named or (episode.family == "volume" and one.kind == "volume")
         }
         return Changed(episode.since_us, episode.last_us, chosen)
-
-    def _write_measurements(
-        self, conn: Connection, starts: Sequence[int], revision: int, obs: Observations, scores: Scores
-    ) -> None:
-        measurements.write(
-            conn,
-            self._watched.id,
-            starts,
-            revision,
-            self._ids(conn),
-            n=obs.n,
-            value=scores.value,
-            low=scores.low,
-            high=scores.high,
-            expected=scores.expected,
-            expected_low=scores.expected_low,
-            expected_high=scores.expected_high,
-        )
-
-    def _write_beside(
-        self, conn: Connection, run: Run, beside: Sequence[tuple[Series, int, float | None]]
-    ) -> None:
-        if not beside:
-            return
-        ids = stored_series.ids(conn, self._watched.id, [series for series, _, _ in beside])
-        undefined = np.full((1, len(beside)), np.nan)
-        measurements.write(
-            conn,
-            self._watched.id,
-            [run.window_start_us],
-            run.revision,
-            ids,
-            n=np.array([[float(records) for _, records, _ in beside]]),
-            value=np.array([[np.nan if score is None else score for _, _, score in beside]]),
-            low=undefined,
-            high=undefined,
-            expected=undefined,
-            expected_low=undefined,
-            expected_high=undefined,
-        )
-
-    def _write_verdicts(
-        self, conn: Connection, run: Run, reference: Reference, scores: Scores, judgement: Judgement
-    ) -> None:
-        words = np.array(STATUS)[judgement.status][None, :]
-        verdicts.write(
-            conn,
-            self._watched.id,
-            [run.window_start_us],
-            run.revision,
-            self._ids(conn),
-            status=words,
-            z=scores.z,
-            p=scores.p,
-            effect=scores.effect,
-            cusum=judgement.cusum[None, :],
-            threshold=np.full((1, len(judgement.cusum)), judgement.threshold),
-            baseline_id=reference.id,
-            provisional=reference.baseline.provisional,
-        )
-
-    def _ids(self, conn: Connection) -> list[int]:
-        if self._series_ids is None:
-            self._series_ids = stored_series.ids(conn, self._watched.id, drift.series_of(self._plan))
-        return self._series_ids
 
     def _length(self, run: Run) -> int:
         return self._watched.grid.window_end(run.window_start_us) - run.window_start_us

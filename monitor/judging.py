@@ -98,11 +98,37 @@ def judge(
     """Judge the window that `obs` (one row) and `profile` hold; `window_us` is its length. The same values give
     the same bytes. `before` is the state after the window before it.
     """
-    level = recent.before(int(obs.start_us[0]), context.changed, context.recent_us)
-    scores = baselines.score(baseline, obs, level)
+    scores = scored(baseline, first, obs, recent, [context])
+    return judge_scored(plan, baseline, before, profile, obs, recent, scores, context, window_us)
+
+
+def scored(
+    baseline: Baseline, first: Baseline, obs: Observations, recent: Recent, contexts: Sequence[Context]
+) -> Scores:
+    """The scores of windows that follow one another, each with its context; `recent` knows what is before each."""
+    starts = obs.start_us.tolist()
+    levels = (
+        recent.before(start_us, context.changed, context.recent_us)
+        for start_us, context in zip(starts, contexts, strict=True)
+    )
+    scores = baselines.score_each(baseline, obs, levels)
     if first is not baseline:
         scores = _beside(scores, baselines.score(first, obs))
-    scores = _quiet(scores, context.quiet)
+    return _quiet(scores, [context.quiet for context in contexts])
+
+
+def judge_scored(
+    plan: Plan,
+    baseline: Baseline,
+    before: State,
+    profile: Profile,
+    obs: Observations,
+    recent: Recent,
+    scores: Scores,
+    context: Context,
+    window_us: int,
+) -> Judged:
+    """As `judge`, for a window whose scores (one row) are there already."""
     breaks = (*quality.breaks(profile, plan), *burn.breaks(plan.columns, recent, obs, window_us))
     state, judgement = decision.step(
         baseline, restarted(baseline, before, context.started), scores, obs, breaks
@@ -123,11 +149,12 @@ def _beside(scores: Scores, frozen: Scores) -> Scores:
     return replace(scores, status=status.astype(scores.status.dtype), frozen_z=frozen.z)
 
 
-def _quiet(scores: Scores, series: Sequence[int]) -> Scores:
-    """Series that learn gather no evidence, for or against."""
-    if not series:
+def _quiet(scores: Scores, series: Sequence[Sequence[int]]) -> Scores:
+    """Series that learn, of each window, gather no evidence, for or against."""
+    if not any(series):
         return scores
-    places = np.array(series, np.intp)
     status, steps = scores.status.copy(), scores.steps.copy()
-    status[:, places], steps[:, places] = LEARNING, 0.0
+    for window, some in enumerate(series):
+        places = np.array(some, np.intp)
+        status[window, places], steps[window, places] = LEARNING, 0.0
     return replace(scores, status=status, steps=steps)

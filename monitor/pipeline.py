@@ -12,14 +12,16 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
 from checks import decision
 from checks.plan import Plan
-from monitor import closing, failpoints, jobs, labels
+from monitor import catching_up, closing, failpoints, jobs, labels
 from monitor.alerts.notify import Limits
+from monitor.catching_up import Pace
 from monitor.clock import Clock
 from monitor.delivery.channels.base import Channel
 from monitor.errors import DependencyUnavailable, LeaseLost, SourceError, UsageError
@@ -36,6 +38,8 @@ from monitor.store.runs import Kind, Run
 from monitor.watched import Watched
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 # Old samples that one pass drops at most, in slices of 5,000: the next pass goes on.
 _SLICES = 20
@@ -398,7 +402,6 @@ class Pipeline:
 
     def _work(self, progress: Progress) -> tuple[int, int]:
         """Measure and judge until nothing is left; returns (windows judged, episodes opened)."""
-        evaluator = self._evaluate()
         judged = opened = 0
         with self._store.read() as conn:
             waiting = sum(
@@ -406,26 +409,54 @@ class Pipeline:
                 for (kind, state), count in runs.counts(conn, self.watched.id).items()
                 if kind == "judge" and state in runs.UNFINISHED
             )
+        pace = Pace()
         while True:
             run = self._claim("measure", "judge")
             if run is None:
                 return judged, opened
+            if run.kind == "measure":
+                self._measure(run, pace)
+                continue
+            done = self._attempt(run, partial(self._judge, run, pace))
+            if done is not None:
+                judged, opened = judged + done[0], opened + done[1]
+                progress("judging", judged, max(waiting, judged))
+
+    def _measure(self, run: Run, pace: Pace) -> None:
+        """Measure a window and those after it; one that fails keeps none of the others from being measured."""
+        measures = catching_up.measures_with(
+            *(self._store, self._clock, run, self.watched.grid, pace.windows, self._settings.lease_seconds)
+        )
+        evaluator = self._evaluate()
+        if len(measures) > 1:
             try:
-                if run.kind == "measure":
-                    evaluator.measure(run)
-                else:
-                    opened += evaluator.judge(run)
-                    judged += 1
-                    progress("judging", judged, max(waiting, judged))
-            except LeaseLost as error:
-                log.warning("%s", error)
+                pace.work(lambda: evaluator.measure(run, measures[1:]))
+                return
             except DependencyUnavailable:
                 raise
-            except Exception as error:  # the edge of a job: recorded with the run, tried again, dead at last
-                log.exception(
-                    "%s of window %d of %s failed", run.kind, run.window_start_us, self.watched.name
+            except Exception as error:  # noqa: BLE001  of whichever of them: each for itself says which
+                log.warning(
+                    "%d windows of %s are measured one by one: %s", len(measures), self.watched.name, error
                 )
-                self._give_back(run, error)
+        for one in measures:
+            self._attempt(one, partial(pace.work, partial(evaluator.measure, one)))
+
+    def _judge(self, run: Run, pace: Pace) -> tuple[int, int]:
+        following = catching_up.judges_after(self._store, self._clock, run, self.watched.grid, pace.windows)
+        return pace.work(lambda: self._evaluate().judge(run, following, catching_up.SECONDS))
+
+    def _attempt(self, run: Run, work: Callable[[], Result]) -> Result | None:
+        """Do the work of a run; None where it failed or went to another."""
+        try:
+            return work()
+        except LeaseLost as error:
+            log.warning("%s", error)
+        except DependencyUnavailable:
+            raise
+        except Exception as error:  # the edge of a job: recorded with the run, tried again, dead at last
+            log.exception("%s of window %d of %s failed", run.kind, run.window_start_us, self.watched.name)
+            self._give_back(run, error)
+        return None
 
     def _forget(self, until_us: int) -> None:
         """Drop sampled records that are older than the contract keeps them, a slice per transaction.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from checks import drift
 from checks.plan import Plan
 from checks.profile import Profile, empty, merge_all
@@ -30,3 +32,13 @@ def observations(
     found = dict(by_window(store, model_id, plan.plan_id, from_us, to_us))
     nothing = empty(plan)
     return drift.observe([found.get(start, nothing) for start in starts], starts, plan)
+
+
+def stacked(windows: Sequence[Observations]) -> Observations:
+    """Observations of the same series, at least one, as one: the windows in the order given."""
+    first = windows[0]
+    joined = {
+        name: np.concatenate([getattr(one, name) for one in windows]) for name in ("start_us", "n", "x", "xx")
+    }
+    bins = {s: np.concatenate([one.bins[s] for one in windows]) for s in first.bins}
+    return Observations(first.series, **joined, bins=bins)

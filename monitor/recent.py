@@ -6,11 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from checks.series import Observations
 
 RECENT_US = 28 * 86_400_000_000
+_PARTS = 3  # n, x, xx
+_LEAST_ROOM = 64  # rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +24,28 @@ class Changed:
 
 
 class Recent:
-    """Volumes, rates and means of recent windows (no bins: distributions never move with the recent level)."""
+    """Volumes, rates and means of recent windows (no bins: distributions never move with the recent level).
+
+    The rows stand in order of time, with room for more behind the last one: what is handed out is a part of them.
+    """
 
     def __init__(self, obs: Observations, revisions: Mapping[int, int] | None = None) -> None:
         self._series = obs.series
-        self._rows: dict[int, tuple[npt.NDArray[np.float64], ...]] = {}
+        self._starts = np.zeros(0, np.int64)
+        self._parts = np.zeros((_PARTS, 0, len(obs.series)))
+        self._first = self._end = 0
         self._revisions: dict[int, int] = {}
         self.add(obs, revisions)
 
     def add(self, obs: Observations, revisions: Mapping[int, int] | None = None) -> None:
         """Remember windows with their revisions (0 if not given); one that is known is replaced."""
         for row, start_us in enumerate(obs.start_us.tolist()):
-            self._rows[start_us] = (obs.n[row], obs.x[row], obs.xx[row])
+            place = int(np.searchsorted(self._starts[self._first : self._end], start_us)) + self._first
+            if place == self._end or self._starts[place] != start_us:
+                place = self._make_room(place)
+            self._starts[place] = start_us
+            for part, values in enumerate((obs.n, obs.x, obs.xx)):
+                self._parts[part, place] = values[row]
             self._revisions[start_us] = (revisions or {}).get(start_us, 0)
 
     def lacking(self, revisions: Mapping[int, int]) -> list[int]:
@@ -43,28 +54,50 @@ class Recent:
 
     def rates(self, series: int, from_us: int, to_us: int) -> list[tuple[float, float]]:
         """(x, n) of a series in every remembered window that starts in [from_us, to_us), oldest first."""
-        return [
-            (float(x[series]), float(n[series]))
-            for at, (n, x, _) in sorted(self._rows.items())
-            if from_us <= at < to_us
-        ]
+        n, x, _ = self._parts[:, self._between(from_us, to_us), series]
+        return list(zip(x.tolist(), n.tolist(), strict=True))
 
     def before(
         self, start_us: int, changed: Sequence[Changed], from_us: int | None = None
     ) -> Observations | None:
         """The windows of [from_us, start_us), at most four weeks; n is NaN where a series was not normal.
 
-        A break of one series leaves the level of every other as it was.
+        A break of one series leaves the level of every other as it was. What is returned holds until the next `add`.
         """
-        self._rows = {at: row for at, row in self._rows.items() if at >= start_us - 2 * RECENT_US}
-        self._revisions = {at: self._revisions[at] for at in self._rows}
+        self._forget(start_us - 2 * RECENT_US)
         first_us = start_us - RECENT_US if from_us is None else max(from_us, start_us - RECENT_US)
-        chosen = [at for at in sorted(self._rows) if first_us <= at < start_us]
-        if not chosen:
+        rows = self._between(first_us, start_us)
+        starts, (n, x, xx) = self._starts[rows], self._parts[:, rows]
+        if not len(starts):
             return None
-        starts = np.array(chosen, np.int64)
-        n, x, xx = (np.stack([self._rows[at][part] for at in chosen]) for part in range(3))
+        n = n.copy() if changed else n
         for span in changed:
-            rows = np.flatnonzero((starts >= span.from_us) & (starts <= span.to_us))
-            n[rows[:, None], np.array(sorted(span.series), np.intp)] = np.nan
+            spoilt = np.flatnonzero((starts >= span.from_us) & (starts <= span.to_us))
+            n[spoilt[:, None], np.array(sorted(span.series), np.intp)] = np.nan
         return Observations(self._series, starts, n, x, xx, {})
+
+    def _between(self, from_us: int, to_us: int) -> slice:
+        starts = self._starts[self._first : self._end]
+        low, high = np.searchsorted(starts, [from_us, to_us])
+        return slice(self._first + int(low), self._first + max(int(low), int(high)))
+
+    def _forget(self, before_us: int) -> None:
+        first = self._between(before_us, before_us).start
+        for start_us in self._starts[self._first : first].tolist():
+            del self._revisions[start_us]
+        self._first = first
+
+    def _make_room(self, place: int) -> int:
+        """A free row before that at `place`, from where on all move by one; returns where it is."""
+        if self._end == len(self._starts):
+            kept = slice(self._first, self._end)
+            size = self._end - self._first
+            room = max(2 * size, _LEAST_ROOM)
+            starts, parts = np.zeros(room, np.int64), np.zeros((_PARTS, room, len(self._series)))
+            starts[:size], parts[:, :size] = self._starts[kept], self._parts[:, kept]
+            self._starts, self._parts = starts, parts
+            place, self._first, self._end = place - self._first, 0, size
+        self._starts[place + 1 : self._end + 1] = self._starts[place : self._end].copy()
+        self._parts[:, place + 1 : self._end + 1] = self._parts[:, place : self._end].copy()
+        self._end += 1
+        return place

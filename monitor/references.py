@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -58,6 +58,23 @@ class References:
         place = bisect_right([row.from_us for row in rows], start_us) - 1
         return self._of(rows[max(place, 0)])
 
+    def each(self, starts: Sequence[int]) -> list[Reference]:
+        """The baselines that judge several windows."""
+        rows = self._rows()
+        known = [row.from_us for row in rows]
+        return [self._of(rows[max(bisect_right(known, start_us) - 1, 0)]) for start_us in starts]
+
+    def lasts(self, known: Known, starts: Sequence[int]) -> int:
+        """How many of these windows, which follow one another, the baseline of the first judges without being renewed,
+        the first among them.
+        """
+        rows = self._rows()
+        places = [bisect_right([row.from_us for row in rows], start_us) for start_us in starts]
+        for count, (start_us, place) in enumerate(zip(starts, places, strict=True)):
+            if count and (place != places[0] or self._wanted(rows, known, start_us) is not None):
+                return count
+        return len(starts)
+
     def first(self, of: Reference | None = None) -> Reference:
         """The baseline that the model began with, or the first after the expected change that `of` begins with."""
         since_us = 0 if of is None else of.fitted.since_us
@@ -66,14 +83,11 @@ class References:
     def renew(self, start_us: int, extend: Callable[[], None]) -> None:
         """Fit the baseline anew if that is due before the window at `start_us` is judged; `extend` the lease first."""
         rows = self._rows()
-        if rows[-1].from_us > start_us:  # judged again: it keeps the baseline it had
-            return
-        known = self.known()
-        in_force = Fitted.decode(rows[-1].fitted)
-        contract, grid = self._watched.contract, self._watched.grid
-        to_fit = rebasing.wanted(known, start_us, in_force, rows[-1].from_us, grid, contract.timezone)
+        to_fit = self._wanted(rows, self.known(), start_us)
         if to_fit is None:
             return
+        contract, grid = self._watched.contract, self._watched.grid
+        in_force = Fitted.decode(rows[-1].fitted)
         extend()
         starts = sorted({start for span in to_fit.spans for start in grid.starts(*span)})
         obs = profiles.observations(
@@ -120,6 +134,15 @@ class References:
             needed = bool(said) or trailing_us is not None
             found = alerts.overlapping(conn, self._watched.id, get_args(Family), 0) if needed else []
         return Known((facts.from_us, facts.to_us), trailing_us, found, said, drift.series_of(self._plan))
+
+    def _wanted(self, rows: Sequence[Succession], known: Known, start_us: int) -> Fitted | None:
+        """What the baseline of a window is to be fitted to, None if the one in force stays."""
+        if rows[-1].from_us > start_us:  # judged again: it keeps the baseline it had
+            return None
+        in_force, contract = Fitted.decode(rows[-1].fitted), self._watched.contract
+        return rebasing.wanted(
+            known, start_us, in_force, rows[-1].from_us, self._watched.grid, contract.timezone
+        )
 
     def _rows(self) -> list[Succession]:
         """Every succession under this plan, the first one first."""

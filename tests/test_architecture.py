@@ -43,9 +43,11 @@ LAYERS: tuple[frozenset[str], ...] = (
     rooms(
         "jobs",
         "closing",
+        "catching_up",
         "erasing",
         "housekeeping",
         "evaluate",
+        "recording",
         "judging",
         "deployments",
         "feedback",

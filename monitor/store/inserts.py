@@ -44,6 +44,36 @@ def bulk_insert(
         conn.exec_driver_sql(f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})', batch)
 
 
+def bulk_replace(
+    conn: Connection,
+    table: Table,
+    columns: Sequence[str],
+    key: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+) -> None:
+    """As `bulk_insert`, but a row with the same key takes the place of the one there is.
+
+    `key` are the columns of the primary key, and the first of `columns`.
+    """
+    if not rows:
+        return
+    names = ", ".join(f'"{table.c[name].name}"' for name in columns)
+    if conn.dialect.name == "postgresql":
+        wide = list(zip(*(row[: len(key)] for row in rows), strict=True))
+        same = " AND ".join(f't."{name}" = k.{name}' for name in key)
+        given = ", ".join(["%s::bigint[]"] * len(key))
+        conn.exec_driver_sql(
+            f'DELETE FROM "{table.name}" t USING unnest({given}) AS k({", ".join(key)}) WHERE {same}',
+            tuple(list(values) for values in wide),
+        )
+        _copy(conn, f'COPY "{table.name}" ({names}) FROM STDIN', rows)
+        return
+    marks = ", ".join("?" * len(columns))
+    statement = f'INSERT OR REPLACE INTO "{table.name}" ({names}) VALUES ({marks})'
+    for first in range(0, len(rows), _SQLITE_BATCH):
+        conn.exec_driver_sql(statement, list(rows[first : first + _SQLITE_BATCH]))
+
+
 def nullable(values: npt.NDArray[np.float64]) -> list[float | None]:
     """The array, flat, with None for NaN and 0.0 for -0.0, whose sign SQLite loses and PostgreSQL keeps."""
     import numpy as np

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 
 from monitor.store import series
-from monitor.store.inserts import bulk_insert, nullable
+from monitor.store.inserts import bulk_replace, nullable
 from monitor.store.listing import measured
 from monitor.store.tables import measurements, verdicts
 
@@ -57,7 +57,7 @@ def write(
     conn: Connection,
     model_id: int,
     start_us: Sequence[int],
-    revision: int,
+    revision: int | Sequence[int],
     series_ids: Sequence[int],
     *,
     n: Floats,
@@ -68,9 +68,10 @@ def write(
     expected_low: Floats,
     expected_high: Floats,
 ) -> None:
-    """Write W windows of S series; every array is float64[W, S], NaN (stored as null) where undefined.
+    """Write W windows of S series, with one revision or one for each; every array is float64[W, S], NaN (stored as
+    null) where undefined.
 
-    `n` is always defined. Rows of the same windows, series and revision are replaced.
+    `n` is always defined. Rows of the same windows, series and revisions are replaced.
     """
     numbers = (n, value, low, high, expected, expected_low, expected_high)
     replace_grid(
@@ -83,30 +84,33 @@ def replace_grid(
     table: Any,
     model_id: int,
     start_us: Sequence[int],
-    revision: int,
+    revision: int | Sequence[int],
     series_ids: Sequence[int],
     names: Sequence[str],
     columns: Sequence[Sequence[Any]],
 ) -> None:
-    """Replace rows (window, series) of one revision; each column is flat, W·S cells, window by window."""
+    """Replace rows (window, series) of one revision, or of one for each window; each column is flat, W·S cells, window
+    by window.
+    """
     starts, keys = [int(start) for start in start_us], [int(key) for key in series_ids]
+    revisions = [revision] * len(starts) if isinstance(revision, int) else revision
     for column, name in zip(columns, names, strict=True):
         if len(column) != len(starts) * len(keys):
             raise ValueError(f"{name} has {len(column)} cells for {len(starts)} windows x {len(keys)} series")
-    for start in starts:
-        old = (table.c.model_id == model_id, table.c.window_start_us == start, table.c.revision == revision)
-        conn.execute(delete(table).where(*old, table.c.series_id.in_(keys)))
-    bulk_insert(
+    bulk_replace(
         conn,
         table,
-        ("model_id", "window_start_us", "series_id", "revision", *names),
-        zip(
-            (model_id for _ in starts for _ in keys),
-            (start for start in starts for _ in keys),
-            (key for _ in starts for key in keys),
-            (revision for _ in starts for _ in keys),
-            *columns,
-            strict=True,
+        ("model_id", "window_start_us", "revision", "series_id", *names),
+        ("model_id", "window_start_us", "revision", "series_id"),
+        list(
+            zip(
+                (model_id for _ in starts for _ in keys),
+                (start for start in starts for _ in keys),
+                (revision for revision in revisions for _ in keys),
+                (key for _ in starts for key in keys),
+                *columns,
+                strict=True,
+            )
         ),
     )
 

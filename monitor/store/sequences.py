@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, select
 
 from monitor.store.inserts import insert_on
@@ -15,14 +17,21 @@ def put(
 
     Judging the window again replaces both.
     """
-    statement = insert_on(conn, sequences).values(
-        {"model_id": model_id, "window_start_us": window_start_us, "body": body, "context": context}
-    )
+    put_each(conn, model_id, [(window_start_us, body, context)])
+
+
+def put_each(conn: Connection, model_id: int, rows: Sequence[tuple[int, bytes, str | None]]) -> None:
+    """As `put` for several windows: (window start, state, context)."""
+    statement = insert_on(conn, sequences)
     conn.execute(
         statement.on_conflict_do_update(
             index_elements=["model_id", "window_start_us"],
             set_={"body": statement.excluded.body, "context": statement.excluded.context},
-        )
+        ),
+        [
+            {"model_id": model_id, "window_start_us": start_us, "body": body, "context": context}
+            for start_us, body, context in rows
+        ],
     )
 
 

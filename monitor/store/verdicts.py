@@ -34,7 +34,7 @@ def write(
     conn: Connection,
     model_id: int,
     start_us: Sequence[int],
-    revision: int,
+    revision: int | Sequence[int],
     series_ids: Sequence[int],
     *,
     status: Sequence[Sequence[str]] | npt.NDArray[np.str_],
@@ -46,9 +46,10 @@ def write(
     baseline_id: int,
     provisional: bool,
 ) -> None:
-    """Write W windows of S series: `status` str[W, S], numbers float64[W, S] with NaN (null) where undefined.
+    """Write W windows of S series, with one revision or one for each: `status` str[W, S], numbers float64[W, S]
+    with NaN (null) where undefined.
 
-    Rows of the same windows and revision are replaced. A status of another word is an IntegrityError.
+    Rows of the same windows and revisions are replaced. A status of another word is an IntegrityError.
     """
     words = [str(word) for row in status for word in row]
     names = ("status", "z", "p", "effect", "cusum", "threshold", "baseline_id", "provisional")
