@@ -87,11 +87,12 @@ def deliver() -> None:
 
     settings = load_settings()
     configure_logging(settings.log_level)
-    dispatch.LEASE_US = DELIVERY_LEASE_US
     app = App.open(settings)
+    dispatcher = dispatch.Dispatcher(app.store, app.clock, lease_us=DELIVERY_LEASE_US)
     while True:
         try:
-            app.deliver()
+            app.settle()
+            dispatcher.tick(app.all_channels())
         except Exception:  # the edge, as the scheduler's is
             logging.getLogger(__name__).exception("the tick deliver failed; it goes on")
         time.sleep(PAUSE_SECONDS)

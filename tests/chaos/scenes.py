@@ -39,13 +39,15 @@ class Scenes:
         self.stage.reference()
 
     @contextmanager
-    def scene(self, kind: str, name: str, template: str) -> Iterator[Fleet]:
+    def scene(
+        self, kind: str, name: str, template: str, lease_seconds: float = LEASE_SECONDS
+    ) -> Iterator[Fleet]:
         """A fleet without processes on a copy of `template`; `name` is unique."""
         url = self._copy(kind, name, template)
         folder = self._form.folder / name
         folder.mkdir(exist_ok=True)
         told = self._receiver.url(name)
-        with Fleet(url, folder, self.stage, self._zygote, told, lease_seconds=LEASE_SECONDS) as fleet:
+        with Fleet(url, folder, self.stage, self._zygote, told, lease_seconds=lease_seconds) as fleet:
             yield fleet
 
     def faults(self, fleet: Fleet, name: str) -> list[str]:

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 import psutil
 
 from monitor import failpoints
-from tests.chaos.scenes import KINDS, Scenes, prepared
+from tests.chaos.scenes import KINDS, LEASE_SECONDS, Scenes, prepared
 from tests.chaos.table import Form, Row
 
 AT_ONCE = 4  # steps tried at the same time
 # What happens only in the beginning; every other step is tried where something has been judged.
-FIRST = ("fit.",)
+FIRST = ("fit.", "heartbeat.")
+SHORT_LEASE_SECONDS = 1.0  # of the step that comes only when a third of a lease has passed
 REACHED_SECONDS = 30
 
 
@@ -53,7 +54,9 @@ def _try(form: Form, scenes: Scenes, kind: str, point: str) -> Tried:
     """Kill a process at one step, let others finish, and judge."""
     name = f"{kind}-{point}".replace(".", "-")
     what = "deliver" if point.startswith("deliver.") else "work"
-    with scenes.scene(kind, name, "fresh" if point.startswith(FIRST) else "begun") as fleet:
+    lease_seconds = SHORT_LEASE_SECONDS if point.startswith("heartbeat.") else LEASE_SECONDS
+    template = "fresh" if point.startswith(FIRST) else "begun"
+    with scenes.scene(kind, name, template, lease_seconds) as fleet:
         victim = fleet.start_light(what, **{failpoints.VARIABLE: f"{point}:kill"})
         reached = _died(victim)
         if reached:
