@@ -50,6 +50,13 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="at most five minutes; without it at most sixty")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART")
     parser.add_argument("--check", action="store_true", help="exit 1 if anything is not as promised")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=1.0,
+        metavar="N",
+        help="a part may take N times as long (busy machines); above 1, times are shown and fail nothing",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--inside", choices=PARTS, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -59,13 +66,16 @@ def main() -> int:
     began = time.monotonic()
     found: list[tuple[str, Row]] = []
     for part in options.only:
-        limit = PARTS[part][0 if options.short else 1]
+        limit = round(PARTS[part][0 if options.short else 1] * options.patience)
         if limit:
-            found += [(part, row) for row in _outside(part, options.short, options.seed, limit)]
+            found += [
+                (part, row)
+                for row in _outside(part, options.short, options.seed, round(limit * options.patience))
+            ]
     console = Console(width=None if sys.stdout.isatty() else 160)
     form = "short" if options.short else "long"
     console.print(table(found, f"chaos, {form} form, seed {options.seed}, {time.monotonic() - began:.0f} s"))
-    failed = sum(not row.ok for _, row in found)
+    failed = sum(not row.ok and not (row.timed and options.patience > 1) for _, row in found)
     if failed:
         console.print(f"[bold red]{failed} of {len(found)} rows are not as promised[/]")
     return 1 if failed and options.check else 0

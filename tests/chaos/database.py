@@ -83,6 +83,7 @@ def _row(what: str, found: list[Recovered], bare: float) -> Row:
         f"ready after ≤ {ready:.1f} s, next window after ≤ {judged:.1f} s",
         f"< {RECOVERS_SECONDS:.0f} s",
         ok=max(ready, judged) < RECOVERS_SECONDS,
+        timed=True,
         floor=f"a bare connection {bare:.2f} s",
     )
 

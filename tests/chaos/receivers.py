@@ -178,6 +178,7 @@ def _on(form: Form, url: str, kind: str) -> Iterator[Row]:
             f"{max(waits):.1f} s",
             "< 2 s",
             max(waits) < 2.0,
+            timed=True,
         )
         moody.close()
         neighbour.close()
@@ -192,7 +193,9 @@ def _judge(store: Store, moody: Moody, kind: str, total: int, back: float, short
     how = "which is well" if short else f"which still fails {ERRORS:.0%}"
     seconds = f"{len(ids)} of {total}, {last - back:.1f} s"
     in_time = len(ids) == total and last - back <= LATE_SECONDS
-    yield Row(f"{kind}: delivered after the return of a receiver {how}", seconds, "all, 60 s", in_time)
+    yield Row(
+        f"{kind}: delivered after the return of a receiver {how}", seconds, "all, 60 s", in_time, timed=True
+    )
     orders: dict[str, list[str]] = {}
     for seen in taken:
         keys = orders.setdefault(seen.subject, [])
