@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 MAX_ATTEMPTS = 5  # that ended in an error
 MAX_CRASHES = 3  # that took their working process along: out of memory, out of time, a fault in native code
 MAX_LOST = 10  # claims, if the lease ran out: that says little of the run, whole machines are switched off
+CHAIN = 32  # runs of one claim: sixteen windows
 FIRST_RETRY_SECONDS = 5.0
 LONGEST_RETRY_SECONDS = 600.0
 
@@ -166,8 +167,28 @@ def claim(
 
     First frees the runs whose lease ran out. Judges of a model come strictly in window order, one at a time.
     """
+    chain = claim_chain(store, clock, owner, lease_seconds, kinds, model_id, limit=1)
+    return chain[0] if chain else None
+
+
+def claim_chain(
+    store: Store,
+    clock: Clock,
+    owner: str,
+    lease_seconds: float = 60.0,
+    kinds: Collection[Kind] = KINDS,
+    model_id: int | None = None,
+    *,
+    limit: int = CHAIN,
+) -> list[Run]:
+    """What `claim` takes, and after a measure or a judge up to `limit` runs that can be done right after it: of the
+    same model, to be worked on in this order, the next one only once the one before it is finished.
+
+    Each has a fence and a finish of its own. Readings come alone: what they find decides what is measured.
+    """
     now_us = clock.now_us()
     lease_until_us = now_us + round(lease_seconds * 1e6)
+    chain: list[Run] = []
     try:
         with store.write() as conn:
             lost = runs.release_lost(conn, now_us, MAX_LOST)
@@ -178,15 +199,18 @@ def claim(
             if run is not None and run.kind == "judge" and runs.is_blocked(conn, run.id):
                 raise _Raced
             if run is not None:
+                chain.append(run)
+                if run.kind != "read" and limit > 1:
+                    chain += runs.claim_after(conn, run, now_us, lease_until_us, owner, limit - 1)
                 failpoints.reach("claim.written")
     except _Raced:
-        return None
+        return []
     if lost:
         LEASES_LOST.inc(len(lost))
         log.warning("%d runs lost their lease and are queued again", len(lost))
-    if run is not None:
+    if chain:
         failpoints.reach("claim.committed")
-    return run
+    return chain
 
 
 def anything_due(store: Store, clock: Clock) -> bool:
@@ -196,10 +220,19 @@ def anything_due(store: Store, clock: Clock) -> bool:
         return runs.any_due(conn, now_us)
 
 
-def heartbeat(store: Store, clock: Clock, run: Run, lease_seconds: float = 60.0) -> None:
-    """Keep a run for `lease_seconds` from now. LeaseLost if it went to another: stop working on it."""
+def heartbeat(
+    store: Store, clock: Clock, run: Run, lease_seconds: float = 60.0, *, following: Sequence[Run] = ()
+) -> None:
+    """Keep a run for `lease_seconds` from now. LeaseLost if it went to another: stop working on it.
+
+    `following`: the rest of its chain, as far as a revision has not taken it.
+    """
+    until_us = clock.now_us() + round(lease_seconds * 1e6)
     with store.write() as conn:
-        runs.extend(conn, run, clock.now_us() + round(lease_seconds * 1e6))
+        runs.extend(conn, run, until_us)
+        for one in following:
+            with suppress(LeaseLost):
+                runs.extend(conn, one, until_us)
     failpoints.reach("heartbeat.committed")
 
 

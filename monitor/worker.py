@@ -1,13 +1,15 @@
 """A working process of `serve`: it holds the heavy imports, does one run at a time, and is replaced now and then.
 
-The parent claims a run, writes it as one JSON line on the child's standard input, and keeps its lease while the child
-works; the child answers with one JSON line on its standard output:
+The parent claims a chain of runs, writes it as one JSON line on the child's standard input, and keeps its leases while
+the child works; the child answers with one JSON line per run on its standard output, and begins nothing after one that
+it could not do:
 
     (start)                          →  {"ready": true}
-    {"run": {"id": 7, …}}            →  {"ok": true, "rss_mb": 312.4}  or  {"ok": false, "why": "failed", "error": "…"}
+    {"runs": [{"id": 7, …}, …]}      →  {"ok": true, "rss_mb": 312.4}  or  {"ok": false, "why": "failed", "error": "…"}
     {"rest": true}                   →  nothing: what is only held for the next run is given back
 
-A child that dies, takes too long or holds too much is ended with its run, and the parent counts that against the run.
+A child that dies, takes too long or holds too much is ended with its run, the first one that it did not answer for, and
+the parent counts that against the run. The rest of the chain is given back as if it had not been claimed.
 At the end of standard input (the parent is gone) the child stops. Whatever it was doing then is a run with a lease:
 another process takes it up.
 """
@@ -25,8 +27,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +53,7 @@ RECYCLE_AFTER_RUNS = 5_000
 START_SECONDS = 120.0  # the first start after an installation compiles
 SLICE_SECONDS = 20.0  # a tick works so long at most, and is seen to tick
 MODEL_SECONDS = 2.0  # so long a child stays with a model whose plan and baseline it has at hand
+NICENESS = 5
 _LOOK_SECONDS = 0.5
 
 # Counted in the child, where nobody scrapes: each answer tells what its run added, and the parent exports it.
@@ -84,12 +88,12 @@ class Worker:
         self._judged = judged
         self._child: _Child | None = None
         self._armed = True  # the first child only ends where a test wants it to
-        self._left: tuple[Run, Settle] | None = None
+        self._left: list[Settle] = []
         self._lock = threading.Lock()
         self._stopped = False
 
     def work(self) -> int:
-        """Do what is due, for at most 20 seconds and the run that is then under way; returns how many runs."""
+        """Do what is due, for at most 20 seconds and the runs that are then under way; returns how many runs."""
         with self._lock:
             done = 0
             self._write_what_is_left()
@@ -98,13 +102,15 @@ class Worker:
             while not self._stopped and time.monotonic() < deadline:
                 if time.monotonic() - since > MODEL_SECONDS:
                     model_id = None
-                run = self._claim(model_id)
-                if run is None:
+                chain = self._claim(model_id, asked=done > 0)
+                if not chain:
                     break
-                if run.model_id != model_id:
-                    model_id, since = run.model_id, time.monotonic()
-                self._do(run)
-                done += 1
+                if chain[0].model_id != model_id:
+                    since = time.monotonic()
+                done += self._do(chain)
+                # A reading is followed by its windows, and a chain that was full by more of them.
+                follows = chain[0].kind == "read" or len(chain) == jobs.CHAIN
+                model_id = chain[0].model_id if follows else None
             if done and self._child is not None:
                 self._child.rest()
             return done
@@ -126,57 +132,78 @@ class Worker:
         """The process id of the child that there is now."""
         return None if self._child is None else self._child.pid
 
-    # ----- one run ------------------------------------------------------------------------------------------
+    # ----- one chain ----------------------------------------------------------------------------------------
 
-    def _claim(self, model_id: int | None) -> Run | None:
-        """A run of this model, or else of any; a child that is ready for it is there first."""
-        if not jobs.anything_due(self._store, self._clock):
-            return None
-        try:
-            self._ready()
-        except _Ended as ended:
-            self._discard()
-            if self._stopped:
-                return None
-            raise DependencyUnavailable(f"a working process does not start: {ended}") from ended
+    def _claim(self, model_id: int | None, *, asked: bool) -> list[Run]:
+        """Runs of this model, or else of any; a child that is ready for them is there first.
+
+        `asked`: something was due a moment ago.
+        """
+        if not (asked and self._is_ready()):
+            if not jobs.anything_due(self._store, self._clock):
+                return []
+            try:
+                self._ready()
+            except _Ended as ended:
+                self._discard()
+                if self._stopped:
+                    return []
+                raise DependencyUnavailable(f"a working process does not start: {ended}") from ended
         lease, owner = self._settings.lease_seconds, f"{socket.gethostname()}:{self.child_pid}"
-        found = None
+        found: list[Run] = []
         if model_id is not None:
-            found = jobs.claim(self._store, self._clock, owner, lease, model_id=model_id)
-        return found or jobs.claim(self._store, self._clock, owner, lease)
+            found = jobs.claim_chain(self._store, self._clock, owner, lease, model_id=model_id)
+        return found or jobs.claim_chain(self._store, self._clock, owner, lease)
 
-    def _do(self, run: Run) -> None:
+    def _do(self, chain: list[Run]) -> int:
+        """Let the child do runs that were claimed; returns how many came to an end, a bad one among them."""
         child = self._child
         assert child is not None
+        done = 0
         try:
-            answer = self._watch(child, run)
+            child.send({"runs": [asdict(run) for run in chain]})
+            for run in chain:
+                answer = self._watch(child, chain[done:])
+                done += 1
+                child.runs += 1
+                for name, count in answer.get("counted", {}).items():
+                    _COUNTERS[name].inc(count)
+                if not answer["ok"]:
+                    self._not_done(run, chain[done:], answer)
+                    break
+                if run.kind == "judge":
+                    self._judged()
         except LeaseLost as lost:
             log.warning("%s", lost)
             self._discard()
-            return
+            self._write(*_left(chain[done + 1 :]))
         except _Ended as ended:
             self._discard()
-            self._crashed(run, str(ended))
-            return
-        for name, count in answer.get("counted", {}).items():
-            _COUNTERS[name].inc(count)
-        child.runs += 1
-        if child.runs >= RECYCLE_AFTER_RUNS or answer["rss_mb"] > self._settings.worker_memory_mb / 2:
-            self._discard()
-        if answer["ok"]:
-            if run.kind == "judge":
-                self._judged()
-            return
+            self._crashed(chain[done:], str(ended))
+            return done + 1
+        else:
+            if child.runs >= RECYCLE_AFTER_RUNS or answer["rss_mb"] > self._settings.worker_memory_mb / 2:
+                self._discard()
+        return done
+
+    def _not_done(self, run: Run, following: list[Run], answer: dict[str, Any]) -> None:
+        """The child did not do a run, and begins none of those that follow it."""
         error = str(answer["error"])
         if answer["why"] == "away":
-            self._write(run, lambda conn, now_us: jobs.give_back(conn, run, error, now_us, 1.0))
+            self._write(
+                *(
+                    partial(_settled, jobs.give_back, one, error, wait_seconds=1.0)
+                    for one in (run, *following)
+                )
+            )
             raise StoreUnavailable(error)
-        if answer["why"] == "failed":
-            self._write(run, lambda conn, now_us: jobs.fail(conn, run, error, now_us))
+        settle = [partial(_settled, jobs.fail, run, error)] if answer["why"] == "failed" else []
+        self._write(*settle, *_left(following))
 
-    def _watch(self, child: _Child, run: Run) -> dict[str, Any]:
-        """The child's answer; keeps the lease meanwhile. `_Ended` if the child is gone or was ended for its run."""
-        child.send({"run": asdict(run)})
+    def _watch(self, child: _Child, chain: list[Run]) -> dict[str, Any]:
+        """The child's answer about the first of these runs; keeps the leases of all meanwhile. `_Ended` if the child is
+        gone or was ended for its run.
+        """
         began = beaten = time.monotonic()
         look = min(_LOOK_SECONDS, self._settings.lease_seconds / 6)
         while (answer := child.answer(look)) is None:
@@ -193,40 +220,41 @@ class Worker:
             if now - beaten > self._settings.lease_seconds / 3 and not child.is_stopped():
                 beaten = now
                 try:
-                    jobs.heartbeat(self._store, self._clock, run, self._settings.lease_seconds)
+                    jobs.heartbeat(
+                        self._store, self._clock, chain[0], self._settings.lease_seconds, following=chain[1:]
+                    )
                 except DependencyUnavailable as error:
-                    log.debug("no heartbeat of run %d: %s", run.id, error)
+                    log.debug("no heartbeat of run %d: %s", chain[0].id, error)
         return answer
 
-    def _crashed(self, run: Run, how: str) -> None:
+    def _crashed(self, chain: list[Run], how: str) -> None:
+        """The child is gone over the first of these runs."""
         if self._stopped:
-            self._write(run, lambda conn, now_us: jobs.give_back(conn, run, None, now_us))
+            self._write(*_left(chain))
             return
         CRASHES.inc()
+        run = chain[0]
         where = (run.kind, run.window_start_us, run.model_id)
         log.error("the %s of window %d of model %d ended its process: %s", *where, how)
-        self._write(run, lambda conn, now_us: jobs.crash(conn, run, how, now_us))
+        self._write(partial(_settled, jobs.crash, run, how), *_left(chain[1:]))
 
-    def _write(self, run: Run, settle: Settle) -> None:
-        self._left = (run, settle)
+    def _write(self, *settle: Settle) -> None:
+        self._left += settle
         self._write_what_is_left()
 
     def _write_what_is_left(self) -> None:
-        """What became of a run that was not finished; kept until the store takes it, or another has the run."""
-        if self._left is None:
-            return
-        try:
+        """What became of runs that were not finished; kept until the store takes it."""
+        if self._left:
             with self._store.write() as conn:
-                self._left[1](conn, self._clock.now_us())
-        except LeaseLost as lost:
-            log.warning("%s", lost)
-        self._left = None
+                for settle in self._left:
+                    settle(conn, self._clock.now_us())
+            self._left = []
 
     # ----- the child ----------------------------------------------------------------------------------------
 
     def _ready(self) -> None:
         """A child that has begun to listen. `_Ended` if it does not come to that."""
-        if self._child is not None and self._child.is_alive():
+        if self._is_ready():
             return
         self._discard()
         self._child = _Child(self._environment())
@@ -235,6 +263,9 @@ class Worker:
         while self._child.answer(_LOOK_SECONDS) is None:
             if time.monotonic() > deadline:
                 raise _Ended(f"it was not ready after {START_SECONDS:.0f} s")
+
+    def _is_ready(self) -> bool:
+        return self._child is not None and self._child.is_alive()
 
     def _environment(self) -> dict[str, str]:
         without = {"PYTHONDONTWRITEBYTECODE"} if self._armed else {"PYTHONDONTWRITEBYTECODE", VARIABLE}
@@ -248,6 +279,21 @@ class Worker:
         child, self._child = self._child, None
         if child is not None:
             child.end()
+
+
+def _settled(
+    event: Callable[..., None], run: Run, error: str | None, conn: Connection, now_us: int, **more: float
+) -> None:
+    """Write what became of a run, if it is still ours; if not, nothing of it is written."""
+    try:
+        event(conn, run, error, now_us, **more)
+    except LeaseLost as lost:
+        log.warning("%s", lost)
+
+
+def _left(chain: Sequence[Run]) -> list[Settle]:
+    """Runs that were not begun are there for whoever wants them."""
+    return [partial(_settled, jobs.give_back, run, None) for run in chain]
 
 
 class _Child:
@@ -284,12 +330,13 @@ class _Child:
 
     def answer(self, seconds: float) -> dict[str, Any] | None:
         """The next line, None if there is none within so many seconds. `_Ended` if there will be none."""
-        if not select.select([self._output], [], [], seconds)[0]:
-            return None
-        some = os.read(self._output.fileno(), 1 << 16)
-        if not some:
-            raise _Ended(self._how())
-        self._read += some
+        if b"\n" not in self._read:
+            if not select.select([self._output], [], [], seconds)[0]:
+                return None
+            some = os.read(self._output.fileno(), 1 << 16)
+            if not some:
+                raise _Ended(self._how())
+            self._read += some
         line, newline, rest = self._read.partition(b"\n")
         if not newline:
             return None
@@ -331,6 +378,7 @@ def main() -> None:
     # What a library prints must not reach the pipe that carries the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    os.nice(NICENESS)  # who asks and who sends records goes first
     # Ctrl-C is for the parent, which ends this process in its own time.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -353,18 +401,21 @@ def main() -> None:
     held: Pipeline | None = None
     for line in sys.stdin:
         message = json.loads(line)
-        if "run" not in message:
+        if "runs" not in message:
             if held is not None:
                 held.rest()
             continue
-        before = _counted()
-        answer, found = do(app, Run(**message["run"]), held)
-        held = found or held
-        answer["counted"] = {name: count - before[name] for name, count in _counted().items()}
-        answer["rss_mb"] = (
-            _resident_mb(os.getpid()) or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        )
-        tell(answer)
+        for fields in message["runs"]:
+            before = _counted()
+            answer, found = do(app, Run(**fields), held)
+            held = found or held
+            answer["counted"] = {name: count - before[name] for name, count in _counted().items()}
+            answer["rss_mb"] = (
+                _resident_mb(os.getpid()) or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            )
+            tell(answer)
+            if not answer["ok"]:
+                break
 
 
 def do(app: App, run: Run, held: Pipeline | None = None) -> tuple[dict[str, Any], Pipeline | None]:

@@ -19,7 +19,8 @@ whoever finishes with an old one held a lease that was lost, and is refused.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -30,13 +31,13 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    case,
     exists,
     func,
     or_,
     select,
     update,
 )
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from monitor.errors import LeaseLost, NotFound
 from monitor.store.inserts import insert_on
@@ -104,31 +105,34 @@ def insert_new(conn: Connection, rows: Sequence[tuple[int, Kind, int, int]], now
 
 
 def release_lost(conn: Connection, now_us: int, max_attempts: int) -> list[Run]:
-    """Free the runs whose lease ran out; those that used up their attempts are dead. Returns them as they are now."""
-    lost = (
-        select(runs.c.id)
-        .where(_in(runs, ["running"]), runs.c.lease_until_us < now_us)
-        .with_for_update(skip_locked=True)  # a holder that is finishing right now is not disturbed
-    )
-    given_up = runs.c.attempt >= max_attempts
-    moved = (
-        update(runs)
-        .where(runs.c.id.in_(lost), runs.c.state.in_(MOVES["lose"][0]))
-        .values(
-            state=case((given_up, MOVES["give_up"][1]), else_=MOVES["lose"][1]),
-            finished_us=case((given_up, now_us), else_=None),
-            error="the lease ran out: its worker died or stood still",
-            lease_until_us=None,
-        )
-        .returning(runs)
-    )
-    return [Run(**row._mapping) for row in conn.execute(moved)]
+    """Free the runs whose lease ran out; those that used up their attempts are dead. Returns them as they are now.
+
+    Of a chain only the first one had begun: for the others it was no attempt.
+    """
+    found = [Run(**row._mapping) for row in conn.execute(_lost(), {"now": now_us})]
+    begun: set[tuple[int, str | None]] = set()
+    released = []
+    for run in sorted(found, key=_in_chain):
+        chain = (run.model_id, run.owner)
+        first, attempt = chain not in begun, run.attempt
+        begun.add(chain)
+        event: Event = "give_up" if first and attempt >= max_attempts else "lose" if first else "give_back"
+        values: dict[str, Any] = {
+            "state": MOVES[event][1],
+            "attempt": attempt if first else attempt - 1,
+            "finished_us": now_us if event == "give_up" else None,
+            "error": "the lease ran out: its worker died or stood still" if first else None,
+            "lease_until_us": None,
+        }
+        conn.execute(update(runs).where(runs.c.id == run.id).values(values))
+        released.append(replace(run, **values))
+    return released
 
 
 def any_due(conn: Connection, now_us: int) -> bool:
     """Whether a run could be claimed now, or the lease of one has run out."""
-    lost = select(runs.c.id).where(_in(runs, ["running"]), runs.c.lease_until_us < now_us)
-    return any(conn.execute(query.limit(1)).first() is not None for query in (_due(now_us, KINDS), lost))
+    due = _due(KINDS, one_model=False)
+    return any(conn.execute(query, {"now": now_us}).first() is not None for query in (due, _first_lost()))
 
 
 def claim_next(
@@ -140,25 +144,38 @@ def claim_next(
     model_id: int | None,
 ) -> Run | None:
     """Take the run that has been due the longest and that nothing blocks, in one statement; None if none."""
-    due = _due(now_us, kinds).limit(1).with_for_update(skip_locked=True, of=runs)
-    if model_id is not None:
-        due = due.where(runs.c.model_id == model_id)
-    taken = (
-        update(runs)
-        .where(runs.c.id == due.scalar_subquery())
-        .values(
-            state=MOVES["claim"][1],
-            fence=runs.c.fence + 1,
-            attempt=runs.c.attempt + 1,
-            owner=owner,
-            lease_until_us=lease_until_us,
-            started_us=now_us,
-            finished_us=None,
-        )
-        .returning(runs)
-    )
-    row = conn.execute(taken).one_or_none()
+    claiming = _claiming(tuple(sorted(kinds)), model_id is not None)
+    given = {"now": now_us, "until": lease_until_us, "who": owner, "model": model_id}
+    row = conn.execute(claiming, given).one_or_none()
     return None if row is None else Run(**row._mapping)
+
+
+def claim_after(
+    conn: Connection, first: Run, now_us: int, lease_until_us: int, owner: str, limit: int
+) -> list[Run]:
+    """Take up to `limit` runs that can follow a measure or a judge one after the other: of its model, from its window
+    on, each measure before its judge, up to the first one that waits for something that is not in the chain.
+
+    `first` was claimed in this transaction.
+    """
+    given = {"model": first.model_id, "from": first.window_start_us, "now": now_us, "limit": limit}
+    following = [Run(**row._mapping) for row in conn.execute(_following(), given)]
+    if not following:
+        return []
+    # A statement of its own: what another claimed, or a revision wrote, while the rows above were locked counts.
+    given["until"] = max(run.window_start_us for run in following)
+    own = {first.id, *(run.id for run in following)}
+    others = [row for row in conn.execute(_unfinished_until(), given) if row.id not in own]
+    chain = []
+    for run in sorted(following, key=_in_chain):
+        if any(_waits_for(run, row.kind, row.window_start_us) for row in others):
+            break
+        chain.append(run)
+    claimed = []
+    for run in chain:
+        taken = {"run": run.id, "now": now_us, "until": lease_until_us, "who": owner}
+        claimed.append(Run(**conn.execute(_claiming_one(), taken).one()._mapping))
+    return claimed
 
 
 def is_blocked(conn: Connection, run_id: int) -> bool:
@@ -281,19 +298,105 @@ def counts(conn: Connection, model_id: int | None = None) -> dict[tuple[Kind, St
     return {(kind, state): count for kind, state, count in conn.execute(query)}
 
 
-def _due(now_us: int, kinds: Collection[Kind]) -> Select[tuple[int]]:
+# Statements that every claim needs are put together once: that takes longer than doing them.
+
+
+@cache
+def _due(kinds: tuple[Kind, ...], one_model: bool) -> Select[tuple[int]]:
     """What can be claimed, the longest due first."""
-    return (
+    query = (
         select(runs.c.id)
         .where(
             _in(runs, UNFINISHED),
             runs.c.state.in_(MOVES["claim"][0]),
-            runs.c.kind.in_(sorted(kinds)),
-            runs.c.available_us <= now_us,
+            runs.c.kind.in_(kinds),
+            runs.c.available_us <= bindparam("now"),
             ~_blocked(runs),
         )
         .order_by(runs.c.available_us, runs.c.window_start_us, runs.c.id)
+        .limit(1)
     )
+    return query.where(runs.c.model_id == bindparam("model")) if one_model else query
+
+
+@cache
+def _claiming(kinds: tuple[Kind, ...], one_model: bool) -> ReturningUpdate[Any]:
+    due = _due(kinds, one_model).with_for_update(skip_locked=True, of=runs)
+    return _claimed(runs.c.id == due.scalar_subquery())
+
+
+@cache
+def _claiming_one() -> ReturningUpdate[Any]:
+    return _claimed(runs.c.id == bindparam("run"))
+
+
+def _claimed(which: ColumnElement[bool]) -> ReturningUpdate[Any]:
+    taken = {
+        "state": MOVES["claim"][1],
+        "fence": runs.c.fence + 1,
+        "attempt": runs.c.attempt + 1,
+        "owner": bindparam("who"),
+        "lease_until_us": bindparam("until"),
+        "started_us": bindparam("now"),
+        "finished_us": None,
+    }
+    return update(runs).where(which).values(taken).returning(runs)
+
+
+@cache
+def _following() -> Select[Any]:
+    """Runs of a model that are to be measured and judged, from a window on."""
+    return (
+        select(runs)
+        .where(
+            _in(runs, UNFINISHED),
+            runs.c.state.in_(MOVES["claim"][0]),
+            runs.c.model_id == bindparam("model"),
+            runs.c.kind.in_(("measure", "judge")),
+            runs.c.window_start_us >= bindparam("from"),
+            runs.c.available_us <= bindparam("now"),
+        )
+        .order_by(runs.c.window_start_us, runs.c.kind.desc(), runs.c.revision)
+        .limit(bindparam("limit"))
+        .with_for_update(skip_locked=True)
+    )
+
+
+@cache
+def _unfinished_until() -> Select[Any]:
+    """What anything of a model up to a window may have to wait for."""
+    return select(runs.c.id, runs.c.kind, runs.c.window_start_us).where(
+        _in(runs, UNFINISHED),
+        runs.c.model_id == bindparam("model"),
+        or_(runs.c.kind == "read", runs.c.window_start_us <= bindparam("until")),
+    )
+
+
+@cache
+def _lost() -> Select[Any]:
+    # A holder that is finishing right now is not disturbed.
+    lost = select(runs).where(_in(runs, ["running"]), runs.c.lease_until_us < bindparam("now"))
+    return lost.with_for_update(skip_locked=True)
+
+
+@cache
+def _first_lost() -> Select[Any]:
+    lost = select(runs.c.id).where(_in(runs, ["running"]), runs.c.lease_until_us < bindparam("now"))
+    return lost.limit(1)
+
+
+def _in_chain(run: Run) -> tuple[int, int, int]:
+    """The order of work: window by window, measured before it is judged."""
+    return run.window_start_us, KINDS.index(run.kind), run.id
+
+
+def _waits_for(run: Run, kind: Kind, window_start_us: int) -> bool:
+    """`_blocked` for one run and another unfinished one of its model."""
+    if run.kind == "measure":
+        return kind == "read"
+    if kind == "measure":
+        return window_start_us == run.window_start_us
+    return kind == "judge" and window_start_us < run.window_start_us
 
 
 def _held(conn: Connection, run: Run, values: Mapping[str, object]) -> None:
