@@ -15,7 +15,7 @@ import typer
 
 from monitor import __version__
 from monitor.doors import alerts as acting
-from monitor.doors import keys, notify, outbox, runs
+from monitor.doors import house, keys, notify, outbox, runs
 from monitor.errors import ContractError, DependencyUnavailable, DriftglassError, UsageError
 
 EXIT_ALERTS, EXIT_USAGE, EXIT_UNAVAILABLE = 1, 2, 3
@@ -46,6 +46,9 @@ app.command()(acting.ack)
 app.command()(acting.snooze)
 app.command()(acting.annotate)
 app.add_typer(acting.app, name="silence")
+app.command()(house.erase)
+db.command()(house.backup)
+db.command()(house.restore)
 
 Database = Annotated[
     str | None,

@@ -36,8 +36,6 @@ EVERY_US = 3_600_000_000
 # The recent level of a series is that of four weeks: a verdict that is to be judged again needs them.
 LEVEL_US = 28 * DAY_US
 SENT_US = 90 * DAY_US
-# What samples of a reference are compared with is read by smallest rank: at most so many.
-REFERENCE_ROWS = 20_000
 SLICES = 200  # in one tick; what is left waits for the next one
 PAUSE_SECONDS = 0.02  # between slices: whoever wants to write comes in between
 PAGES = 1_000  # of an SQLite file that are given back in one transaction
@@ -124,13 +122,7 @@ class Housekeeping:
         kept_us = now_us - window.keep_us
         with self._store.read() as conn:
             need = retention.needed(conn, model)
-            references = list(
-                zip(
-                    need.references,
-                    retention.reference_ranks(conn, model, need.references, REFERENCE_ROWS),
-                    strict=True,
-                )
-            )
+            references = retention.references(conn, model, need.references)
         if not need.references:
             return  # it still learns: everything that it has is to be its reference
         samples_us = min(kept_us, need.since_us if need.since_us is not None else kept_us)

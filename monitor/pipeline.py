@@ -32,7 +32,7 @@ from monitor.reading import Reader, ReadReport
 from monitor.settings import Settings
 from monitor.sources import open_source
 from monitor.sources.push import Push
-from monitor.store import models, plans, runs, samples, windows
+from monitor.store import models, plans, retention, runs, windows
 from monitor.store.engine import Store
 from monitor.store.runs import Kind, Run
 from monitor.watched import Watched
@@ -43,6 +43,7 @@ Result = TypeVar("Result")
 
 # Old samples that one pass drops at most, in slices of 5,000: the next pass goes on.
 _SLICES = 20
+_ANY_TIME_US = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,6 @@ class Pipeline:
             report = self._read_run(run, silent)
             for note in (*self._fitted, *(f"could not read {failed}" for failed in report.failed)):
                 log.info("%s: %s", self.watched.name, note)
-            self._forget(self._clock.now_us())
         elif run.kind == "measure":
             self._evaluate().measure(run)
         else:
@@ -461,12 +461,18 @@ class Pipeline:
     def _forget(self, until_us: int) -> None:
         """Drop sampled records that are older than the contract keeps them, a slice per transaction.
 
-        Their age counts from the time that was judged: history is not forgotten for being history.
+        Their age counts from the time that was judged: history is not forgotten for being history. A service leaves
+        it to `housekeeping`, which knows when a window was measured.
         """
         before_us = until_us - self.watched.contract.window.keep_us
+        with self._store.read() as conn:
+            need = retention.needed(conn, self.watched.id)
+            references = retention.references(conn, self.watched.id, need.references)
+        if need.since_us is not None:
+            before_us = min(before_us, need.since_us)
         for _ in range(_SLICES):
             with self._store.write() as conn:
-                if not samples.forget(conn, self.watched.id, before_us):
+                if not retention.samples(conn, self.watched.id, before_us, _ANY_TIME_US, references):
                     return
 
     def _claim(self, *kinds: Kind) -> Run | None:

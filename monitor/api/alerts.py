@@ -22,7 +22,7 @@ def list_alerts(
     caller: Reader,
     model: ModelName = None,
     family: Word = None,
-    severity: Literal["ticket", "page"] | None = None,
+    severity: Literal["page", "ticket"] | None = None,
     state: Literal["open", "resolved"] | None = None,
     inhibited: bool | None = None,
     from_: From = None,

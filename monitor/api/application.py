@@ -18,6 +18,7 @@ from monitor.api import (
     auth,
     channels,
     contracts,
+    erasures,
     exports,
     feedback,
     forms,
@@ -92,6 +93,7 @@ def assemble() -> FastAPI:
     for room in (
         models,
         ingest,
+        erasures,
         contracts,
         windows,
         exports,

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, select
 
 from monitor.errors import NotFound
+from monitor.store import erasures
 from monitor.store.tables import alerts, episode_events, episodes, evidence, models
 
 # Why an episode was closed, where no person did it.
@@ -178,13 +179,21 @@ def add_evidence(
     window_start_us: int,
     examples: Iterable[tuple[str, str, str, str | None]],
 ) -> int:
-    """Keep (event id, label, excerpt, repair) examples; one that is there already stays as it was. Returns how
-    many were new.
+    """Keep (event id, label, excerpt, repair) examples, but not of erased records; one that is there already stays as
+    it was. Returns how many were new.
     """
+    examples = list(examples)
+    if not examples:
+        return 0
+    if conn.dialect.name == "postgresql":
+        # An erasure waits until these rows can be found.
+        conn.exec_driver_sql("LOCK TABLE evidence IN ROW EXCLUSIVE MODE")
+    model_id = conn.execute(select(episodes.c.model_id).where(episodes.c.id == episode_id)).scalar_one()
+    erased = erasures.among(conn, model_id, [event_id for event_id, *_ in examples])
     known = {(row.event_id, row.label) for row in conn.execute(_evidence_of(episode_id))}
     fresh: dict[tuple[str, str], dict[str, Any]] = {}
     for event_id, label, excerpt, repair in examples:
-        if (event_id, label) not in known:
+        if (event_id, label) not in known and event_id not in erased:
             fresh.setdefault(
                 (event_id, label),
                 {

@@ -125,6 +125,19 @@ class Store:
         """The revision this code was written for."""
         return _head()
 
+    def knows(self, revision: str | None) -> bool:
+        """Whether this code can bring tables of this revision up to date."""
+        from alembic.script import ScriptDirectory
+        from alembic.util import CommandError
+
+        try:
+            return (
+                revision is not None
+                and ScriptDirectory.from_config(_config()).get_revision(revision) is not None
+            )
+        except CommandError:
+            return False
+
     def reclaim(self, pages: int = 1000) -> None:
         """Give up to `pages` free pages of an SQLite file back to the disk; PostgreSQL does so by itself."""
         if self.dialect == "sqlite":

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, case, delete, func, select
+from sqlalchemy import Connection, case, func, select
 
 from monitor.store.canonical import json_text
 from monitor.store.inserts import insert_on
@@ -103,11 +103,6 @@ def kept_and_labelled(conn: Connection, model_id: int, from_us: int, to_us: int)
     )
     kept, known = conn.execute(query).one()
     return int(kept), int(known)
-
-
-def forget(conn: Connection, model_id: int, before_us: int) -> None:
-    """Drop the labels that were read before a time: their records are gone."""
-    conn.execute(delete(labels).where(labels.c.model_id == model_id, labels.c.seen_us < before_us))
 
 
 def position(conn: Connection, model_id: int) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, not
 from monitor.store import tables as t
 
 SLICE = 5_000
+# What is compared with the samples of a reference takes those of smallest rank: at most so many.
+REFERENCE_ROWS = 20_000
 _LOCK = 0x686F757365  # "house": replicas on PostgreSQL would wait for each other's rows
 
 Span = tuple[int, int]
@@ -73,9 +75,11 @@ def _outside(column: ColumnElement[int], spans: Sequence[Span]) -> list[ColumnEl
 # ----- what people wrote --------------------------------------------------------------------------------------
 
 
-def reference_ranks(conn: Connection, model_id: int, spans: Sequence[Span], rows: int) -> list[float | None]:
-    """Per span the rank of its `rows`-th kept record, in the order in which references are read; None: fewer."""
-    found: list[float | None] = []
+def references(
+    conn: Connection, model_id: int, spans: Sequence[Span], rows: int = REFERENCE_ROWS
+) -> list[tuple[Span, float | None]]:
+    """Each span with the rank of its `rows`-th kept record, in the order in which references are read; None: fewer."""
+    found: list[tuple[Span, float | None]] = []
     for first, last in spans:
         query = (
             select(t.samples.c.rank)
@@ -88,7 +92,7 @@ def reference_ranks(conn: Connection, model_id: int, spans: Sequence[Span], rows
             .offset(rows - 1)
             .limit(1)
         )
-        found.append(conn.execute(query).scalar_one_or_none())
+        found.append(((first, last), conn.execute(query).scalar_one_or_none()))
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select
 
+from monitor.store import erasures
 from monitor.store.canonical import json_text
 from monitor.store.tables import samples
 
@@ -79,24 +80,14 @@ def merge(
 
 
 def replace(conn: Connection, model_id: int, window_start_us: int, rows: Sequence[Sample]) -> None:
-    """Make the sample of a window exactly these rows."""
+    """Make the sample of a window exactly these rows, without records that were erased."""
     old = (samples.c.model_id == model_id, samples.c.window_start_us == window_start_us)
+    # Deleting first also holds the table against an erasure, which waits until these rows can be found.
     conn.execute(delete(samples).where(*old))
-    if rows:
-        conn.execute(insert(samples), [_row(model_id, window_start_us, sample) for sample in rows])
-
-
-def forget(conn: Connection, model_id: int, before_us: int, limit: int = 5000) -> int:
-    """Drop up to `limit` rows of windows that start before `before_us`; returns how many (0: none are left).
-
-    In slices, because one long delete keeps every other writer of an SQLite file waiting.
-    """
-    old = (
-        select(samples.c.id)
-        .where(samples.c.model_id == model_id, samples.c.window_start_us < before_us)
-        .limit(limit)
-    )
-    return conn.execute(delete(samples).where(samples.c.id.in_(old))).rowcount
+    erased = erasures.among(conn, model_id, [sample.event_id for sample in rows])
+    new = [_row(model_id, window_start_us, sample) for sample in rows if sample.event_id not in erased]
+    if new:
+        conn.execute(insert(samples), new)
 
 
 def _row(model_id: int, window_start_us: int, sample: Sample) -> dict[str, object]:

@@ -202,16 +202,15 @@ def test_labels_that_still_come_keep_their_records(house: House) -> None:
         assert conn.execute(select(t.samples.c.event_id)).scalars().all() == ["e29.5"]
 
 
-def test_of_a_reference_the_records_stay_that_are_compared_with(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_a_reference_the_records_stay_that_are_compared_with(house: House) -> None:
     start = house.window(698, state="reference")
     key = {"model_id": house.model_id, "window_start_us": start}
     with house.store.write() as conn:
         conn.execute(insert(t.samples), [sample(key, f"more{n}", 0.6 + n / 100) for n in range(5)])
-    monkeypatch.setattr("monitor.housekeeping.REFERENCE_ROWS", 3)
-    house.keeper().tick()
-    with house.store.read() as conn:
+        span = (ago(700), ago(696))
+        kept = retention.references(conn, house.model_id, [span], rows=3)
+        assert kept == [(span, 0.61)]
+        assert retention.samples(conn, house.model_id, ago(0), ago(0), kept) == 3
         left = conn.execute(select(t.samples.c.event_id).order_by(t.samples.c.rank)).scalars().all()
     assert left == ["e698", "more0", "more1"]
 

@@ -42,11 +42,3 @@ def test_a_sampled_record_is_a_row_of_plain_columns(store: Store, model_id: int)
         found = conn.exec_driver_sql("SELECT text, prediction, segments, features FROM samples").one()
         assert samples.of_window(conn, model_id, 0)[0].score == math.inf
     assert tuple(found) == ("nul ␀, half \\ud83d", "ok", '{"country":"IN"}', '{"x":"NaN"}')
-
-
-def test_old_rows_go_in_slices(store: Store, model_id: int) -> None:
-    with store.write() as conn:
-        for start in (0, 10):
-            samples.replace(conn, model_id, start, [replace(RECORD, event_id=f"e{i}") for i in range(5)])
-        assert [samples.forget(conn, model_id, before_us=10, limit=3) for _ in range(3)] == [3, 2, 0]
-        assert len(samples.of_window(conn, model_id, 10)) == 5
