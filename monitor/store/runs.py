@@ -107,21 +107,22 @@ def insert_new(conn: Connection, rows: Sequence[tuple[int, Kind, int, int]], now
 def release_lost(conn: Connection, now_us: int, max_attempts: int) -> list[Run]:
     """Free the runs whose lease ran out; those that used up their attempts are dead. Returns them as they are now.
 
-    Of a chain only the first one had begun: for the others it was no attempt.
+    Of a chain only the first one had begun: for the others it was no attempt. Measures that no judge comes between
+    are worked on together.
     """
     found = [Run(**row._mapping) for row in conn.execute(_lost(), {"now": now_us})]
-    begun: set[tuple[int, str | None]] = set()
+    before: dict[tuple[int, str | None], set[Kind]] = {}
     released = []
     for run in sorted(found, key=_in_chain):
-        chain = (run.model_id, run.owner)
-        first, attempt = chain not in begun, run.attempt
-        begun.add(chain)
-        event: Event = "give_up" if first and attempt >= max_attempts else "lose" if first else "give_back"
+        kinds = before.setdefault((run.model_id, run.owner), set())
+        begun, attempt = not kinds or (run.kind == "measure" and "judge" not in kinds), run.attempt
+        kinds.add(run.kind)
+        event: Event = "give_up" if begun and attempt >= max_attempts else "lose" if begun else "give_back"
         values: dict[str, Any] = {
             "state": MOVES[event][1],
-            "attempt": attempt if first else attempt - 1,
+            "attempt": attempt if begun else attempt - 1,
             "finished_us": now_us if event == "give_up" else None,
-            "error": "the lease ran out: its worker died or stood still" if first else None,
+            "error": "the lease ran out: its worker died or stood still" if begun else None,
             "lease_until_us": None,
         }
         conn.execute(update(runs).where(runs.c.id == run.id).values(values))
