@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 # A source whose newest record is older than this is history, and is judged as of its own end.
 HISTORY_US = 7 * 86_400_000_000
 SLICE = 500  # windows of a transaction: other writers come in between
+MODELS = 50  # of a transaction that queues one window of each
 JUMP_SECONDS = 60.0
 CLOCK_JUMPS = telemetry.counter("clock_jumps", "Times that the wall clock moved against the monotonic one")
 
@@ -149,42 +150,57 @@ class Closing:
         if not self._jumps.steady():
             return 0
         now_us = self._clock.now_us()
+        one_each: list[tuple[Watched, Span | None]] = []  # the window that closed, None for a reading alone
+        many: list[tuple[Watched, list[Span]]] = []
         with self._store.read() as conn:
             known = {model.id: model for model in models.everyone(conn)}
             reads = runs.latest_reads(conn)
+            for watched in sorted(self._watched(), key=lambda one: one.id):
+                model = known.get(watched.id)
+                if model is None:
+                    continue
+                due = self._closed(conn, watched, model, now_us)
+                if len(due) > 1:
+                    many.append((watched, due))
+                elif due:
+                    one_each.append((watched, due[0]))
+                elif self._read_is_due(reads.get(watched.id), now_us):
+                    one_each.append((watched, None))
+        made = self._queue(one_each, now_us)
+        return made + sum(queue(self._store, watched, due, now_us, read=True) for watched, due in many)
+
+    def _queue(self, one_each: Sequence[tuple[Watched, Span | None]], now_us: int) -> int:
+        """Queue a window or a reading of each of these models, many models in a transaction."""
         made = 0
-        for watched in self._watched():
-            model = known.get(watched.id)
-            if model is None:
-                continue
-            try:
-                made += self._look(watched, model, reads.get(watched.id), now_us)
-            except DependencyUnavailable:
-                raise
-            except DriftglassError as error:
-                log.error("cannot see what is due for %s: %s", watched.name, error)
+        for first in range(0, len(one_each), MODELS):
+            with self._store.write() as conn:
+                for watched, span in one_each[first : first + MODELS]:
+                    if span is None:
+                        made += jobs.queue_read(conn, watched.id, watched.grid.window_start(now_us), now_us)
+                    elif span[1] > (models.lock(conn, watched.id).materialised_until_us or 0):
+                        newest_first = watched.contract.window.catch_up == "newest-first"
+                        made += jobs.materialise(conn, watched.id, [span], now_us, newest_first=newest_first)
+            failpoints.reach("materialise.committed")
         return made
 
-    def _look(self, watched: Watched, model: Model, read: Run | None, now_us: int) -> int:
-        due: list[Span] = []
-        to_us = self._reference_end(model)
-        if to_us is not None and self._may_have_closed(watched, model, to_us, now_us):
-            with self._store.read() as conn:
-                due = closed(conn, watched, model, to_us, until(conn, watched, model, now_us))
-        if due:
-            return queue(self._store, watched, due, now_us, read=True)
-        if not self._read_is_due(read, now_us):
-            return 0
-        with self._store.write() as conn:
-            return jobs.queue_read(conn, watched.id, watched.grid.window_start(now_us), now_us)
+    def _closed(self, conn: Connection, watched: Watched, model: Model, now_us: int) -> list[Span]:
+        try:
+            to_us = self._reference_end(conn, model)
+            if to_us is None or not self._may_have_closed(watched, model, to_us, now_us):
+                return []
+            return closed(conn, watched, model, to_us, until(conn, watched, model, now_us))
+        except DependencyUnavailable:
+            raise
+        except DriftglassError as error:
+            log.error("cannot see what is due for %s: %s", watched.name, error)
+            return []
 
-    def _reference_end(self, model: Model) -> int | None:
+    def _reference_end(self, conn: Connection, model: Model) -> int | None:
         """Where the reference of the model's baseline ends, None while there is none for its plan."""
         if model.baseline_id is None:
             return None
         if model.baseline_id not in self._reference_to:
-            with self._store.read() as conn:
-                self._reference_to[model.baseline_id] = baselines.reference_end(conn, model.baseline_id)
+            self._reference_to[model.baseline_id] = baselines.reference_end(conn, model.baseline_id)
         plan_id, to_us = self._reference_to[model.baseline_id]
         return to_us if plan_id == model.plan_id else None
 

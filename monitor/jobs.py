@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 MAX_ATTEMPTS = 5  # that ended in an error
 MAX_CRASHES = 3  # that took their working process along: out of memory, out of time, a fault in native code
 MAX_LOST = 10  # claims, if the lease ran out: that says little of the run, whole machines are switched off
+WAKE_SECONDS = 0.2
 CHAIN = 32  # runs of one claim: sixteen windows
 FIRST_RETRY_SECONDS = 5.0
 LONGEST_RETRY_SECONDS = 600.0
@@ -334,6 +336,7 @@ class _Tick:
     call: Callable[[], object]
     last: float
     running: bool = False
+    again: bool = False
     away_since: float | None = None
 
 
@@ -357,6 +360,7 @@ class Scheduler:
         self._longest = longest_tick_seconds
         self._ticks = {name: _Tick(seconds, call, monotonic()) for name, (seconds, call) in ticks.items()}
         self._scheduler: BackgroundScheduler | None = None
+        self._lock = threading.Lock()
 
     def start(self) -> None:
         """Begin to tick, each function at once for the first time."""
@@ -389,20 +393,26 @@ class Scheduler:
             self._scheduler = None
 
     def wake(self, name: str) -> None:
-        """Call a function as soon as it is free, and not only at its next tick."""
-        from datetime import UTC, datetime
+        """Call a function soon, and not only at its next tick; at most five times a second."""
+        from datetime import UTC, datetime, timedelta
 
         from apscheduler.jobstores.base import JobLookupError
 
-        scheduler = self._scheduler
-        if scheduler is not None:
-            with suppress(JobLookupError):  # stopping
-                scheduler.modify_job(name, next_run_time=datetime.now(UTC))
+        scheduler, tick = self._scheduler, self._ticks[name]
+        if scheduler is None:
+            return
+        with self._lock:
+            if tick.running:  # the scheduler would pass over it
+                tick.again = True
+                return
+            wait = max(0.0, WAKE_SECONDS - (self._monotonic() - tick.last))
+        with suppress(JobLookupError):  # stopping
+            scheduler.modify_job(name, next_run_time=datetime.now(UTC) + timedelta(seconds=wait))
 
     def tick(self, name: str) -> None:
         """One call of one function, as the clock makes it."""
         tick = self._ticks[name]
-        tick.last, tick.running = self._monotonic(), True
+        tick.last, tick.running, tick.again = self._monotonic(), True, False
         try:
             tick.call()
             if tick.away_since is not None:
@@ -417,7 +427,10 @@ class Scheduler:
             TICK_FAILURES.labels(name).inc()
             log.exception("the tick %s failed; it goes on", name)
         finally:
-            tick.last, tick.running = self._monotonic(), False
+            with self._lock:
+                tick.last, tick.running = self._monotonic(), False
+            if tick.again:
+                self.wake(name)
 
     def stuck(self) -> list[str]:
         """What does not tick as it should, a line each; empty while all is well (for /livez).
