@@ -38,6 +38,7 @@ from monitor.api import (
 from monitor.api.context import Context, Ticking
 from monitor.api.edge import Edge
 from monitor.api.metrics import State
+from monitor.api.readiness import Readiness
 from monitor.clock import Clock
 from monitor.store.engine import POOL_SIZE, Store
 from monitor.store.inbox import Limits
@@ -71,6 +72,7 @@ def create_app(
     state.register(State(store, clock))
     app = assemble()
     app.state.context = Context(store, clock, ticking, state, open_metrics, public_url, storing)
+    app.state.readiness = Readiness(store, clock, storing)
     app.state.ingest = ingest.Door(app.state.context, inbox or Limits())
     return app
 

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from sqlalchemy import false, update
-from sqlalchemy.exc import DBAPIError
 
 from monitor import telemetry
 from monitor.api import schemas
 from monitor.api.auth import LOCAL, Given, Needs, Principal
-from monitor.api.context import Context, Served
+from monitor.api.context import Served
 from monitor.api.problems import Problem
-from monitor.errors import DependencyUnavailable, UsageError
-from monitor.store.tables import models
+from monitor.api.readiness import Readiness
+from monitor.errors import DependencyUnavailable
 
-log = logging.getLogger(__name__)
 router = APIRouter(tags=["health"])
 
 
@@ -31,25 +26,13 @@ async def livez(served: Served) -> schemas.Status:
 
 
 @router.get("/readyz", operation_id="readyz")
-def readyz(served: Served) -> schemas.Status:
-    """Whether requests can be served: the store takes writes, and its tables are of this version."""
-    try:
-        _probe(served)
-    except (DependencyUnavailable, UsageError, DBAPIError) as error:
-        log.warning("not ready: %s", error)
-        raise Problem(503, "the store takes no writes", {"Retry-After": "5"}) from error
-    told = list(served.storing()) if served.storing is not None else []
-    if told:
-        raise Problem(503, "the store takes no writes", {"Retry-After": "5"})
-    if served.store.current() != served.store.head():
-        raise Problem(503, "the tables are of another version: run `driftglass db upgrade`")
-    return schemas.Status(status="ok")
-
-
-def _probe(served: Context) -> None:
-    # A write that changes nothing still takes the writer's lock, and a read-only replica refuses it.
-    with served.store.write() as conn:
-        conn.execute(update(models).where(false()).values(state=models.c.state))
+def readyz(request: Request, served: Served) -> schemas.Ready:
+    """Whether requests can be served: the store takes writes, has room, and its tables are of this version."""
+    readiness: Readiness = request.app.state.readiness
+    problem = readiness.problem()
+    if problem is not None:
+        raise Problem(503, problem, {"Retry-After": "5"})
+    return schemas.Ready(status="ok", notes=readiness.notes())
 
 
 class NeedsUnlessOpen(Needs):

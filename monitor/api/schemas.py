@@ -383,6 +383,10 @@ class Status(Schema):
     status: str
 
 
+class Ready(Status):
+    notes: Annotated[list[str], Field(description="what is late, and no reason to send requests elsewhere")]
+
+
 class Given(BaseModel):
     """A body that callers write: nothing but what is named, and no guessing of types."""
 

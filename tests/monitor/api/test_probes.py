@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import insert
 
 from monitor.api.metrics import State
+from monitor.api.readiness import Readiness
 from monitor.clock import SimulatedClock
 from monitor.store import tables as t
 from monitor.store.engine import Store
@@ -35,7 +36,7 @@ def test_alive_until_something_stops_ticking(light: tuple[Store, Seeded]) -> Non
 
 def test_ready_only_at_head(store: Store) -> None:
     client = client_of(store)
-    assert client.get("/readyz").json() == {"status": "ok"}
+    assert client.get("/readyz").json() == {"status": "ok", "notes": []}
     store.downgrade("base")
     assert client.get("/readyz").status_code == 503
 
@@ -48,6 +49,48 @@ def test_a_store_that_takes_no_writes_is_not_ready(new_database: Callable[[str],
     store.close()
     assert client_of(store).get("/readyz").status_code == 503
     store.close()
+
+
+def test_a_disk_that_is_almost_full_is_not_ready(new_database: Callable[[str], str]) -> None:
+    store = Store(new_database("sqlite"))
+    problem = Readiness(store, SimulatedClock(NOW), None, free=lambda _: (64 << 20) - 1).problem()
+    assert problem == "the disk of the store has less than 64 MB left"
+    assert Readiness(store, SimulatedClock(NOW), None, free=lambda _: 64 << 20).problem() is None
+
+
+def test_a_store_that_hangs_is_told_within_its_time(new_database: Callable[[str], str]) -> None:
+    store = Store(new_database("sqlite"))
+    other = Store(store.address)
+    readiness = Readiness(store, SimulatedClock(NOW), None, probe_seconds=0.2)
+    with other.write():  # somebody keeps writing
+        assert readiness.problem() == "the store takes no writes within 0.2 s"
+        assert readiness.problem() is not None  # the same look is asked again, and no second one begun
+    assert Readiness(store, SimulatedClock(NOW), None, probe_seconds=20).problem() is None
+
+
+def test_what_the_ticks_tell_of_the_store_counts(light: tuple[Store, Seeded]) -> None:
+    told = Readiness(light[0], SimulatedClock(NOW), lambda: ["the disk is full"])
+    assert told.problem() == "the store takes no writes"
+
+
+def test_a_receiver_that_is_away_is_noted_and_nothing_more(store: Store) -> None:
+    keys = seed(store)
+    with store.write() as conn:
+        waiting = insert(t.outbox).values(
+            key="waits",
+            model_id=keys.toxicity,
+            channel="c",
+            type="t",
+            subject="s",
+            body="{}",
+            state="pending",
+            next_us=NOW,
+            created_us=NOW - 1_200_000_000,
+        )
+        conn.execute(waiting)
+    answer = client_of(store).get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["notes"] == ["a notification has waited for 20 minutes"]
 
 
 def test_metrics_tell_the_state_of_the_store(client: Client) -> None:
