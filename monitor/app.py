@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from monitor import canary
 from monitor.alerts import rules, watching
 from monitor.alerts.audience import audience_of
 from monitor.alerts.notify import LIMITS, Audience
@@ -30,6 +31,7 @@ from monitor.store.engine import Store
 from monitor.watched import Watched
 
 if TYPE_CHECKING:
+    from monitor.heartbeat import Heartbeat
     from monitor.pipeline import PassReport, Pipeline
 
 
@@ -110,6 +112,8 @@ class App:
         """The channels of one contract and its retraining target, by the names that the outbox knows them by."""
         from monitor.retraining.targets.webhook import channel_name
 
+        if watched.name == models.CANARY:
+            return {watched.channel(name): canary.Sink() for name in watched.contract.channels}
         contract = watched.contract
         wanted: dict[str, Spec] = {watched.channel(name): spec for name, spec in contract.channels.items()}
         if contract.retraining is not None:
@@ -141,11 +145,33 @@ class App:
         return watching.settle(self.store, self.clock, self._audiences, limits=limits)
 
     def _audiences(self) -> dict[int, Audience]:
-        return {one.id: audience_of(one, self.channels(one), self.settings.base_url) for one in self.watched()}
+        return {
+            one.id: audience_of(one, self.channels(one), self.settings.base_url) for one in self.watched()
+        }
 
     def look_for_stale(self) -> list[str]:
         """Raise a health alert for each model whose windows close and are not judged; their names."""
         return watching.look_for_stale(self.store, self.clock, self.watched())
+
+    def sing(self) -> int:
+        """Let the canary's hours that have begun into its inbox; the first time it is made. Returns how many hours."""
+        with self.store.read() as conn:
+            known = [one.id for one in models.everyone(conn) if one.name == models.CANARY]
+        model_id = (
+            known[0] if known else self.register(canary.contract(self.clock.now_us()), author="driftglass").id
+        )
+        return canary.send(self.store, self.clock, model_id)
+
+    def heartbeat(self) -> Heartbeat | None:
+        """What calls the address of `DRIFTGLASS_HEARTBEAT_URL`; None without one."""
+        from monitor.delivery.late import LatePoster
+        from monitor.heartbeat import Heartbeat
+
+        reference = self.settings.heartbeat_url
+        if reference is None:
+            return None
+        poster = LatePoster(lambda: resolve_secret(reference, Path()), self.settings.allowed_addresses)
+        return Heartbeat(self.store, self.clock, poster)
 
     def deliver(self, limit: int = 100) -> dispatch.Counts:
         """Send what is due in the outbox of every model, on each channel up to `limit` messages, and repeat what still

@@ -104,6 +104,10 @@ class Ticking:
             ticks["deliver"] = (min(settings.tick_seconds, 5.0), app.keep_delivering)
             ticks["stale"] = (60.0, app.look_for_stale)
             ticks["house"] = (60.0, Housekeeping(app.store, app.clock, app.watched, settings).tick)
+            if settings.has_canary:
+                ticks["canary"] = (60.0, app.sing)
+            if (heartbeat := app.heartbeat()) is not None:
+                ticks["heartbeat"] = (60.0, heartbeat.tick)
             self._tasks = Tasks(settings, app.store, app.clock)
             ticks["tasks"] = (settings.tick_seconds, self._tasks.work)
             ticks |= {

@@ -54,6 +54,10 @@ class Settings(BaseSettings):
     """The same as a number of records."""
     storm_alerts: int = Field(default=50, ge=1)
     """More alerts than this that open within an hour, of all models, are gathered and told together."""
+    canary: bool | None = None
+    """Whether a small model of our own shows every day that drift is found. Default: where there is a heartbeat."""
+    heartbeat_url: str | None = Field(default=None, pattern=r"^(env|file):.+")
+    """`env:NAME` or `file:/path` of an address that is called while the canary's drift is found and told."""
     replay_days: int = Field(default=100, ge=7, le=10_000)
     """How long a verdict can be judged again from what it was made from: counts of windows, states between them."""
     results_days: int = Field(default=400, ge=35, le=10_000)
@@ -86,6 +90,11 @@ class Settings(BaseSettings):
         from monitor.store.inbox import Limits
 
         return Limits(self.inbox_records, self.inbox_megabytes << 20)
+
+    @property
+    def has_canary(self) -> bool:
+        """Whether `canary` is wished for, or `heartbeat_url` needs it."""
+        return self.canary if self.canary is not None else self.heartbeat_url is not None
 
     @property
     def base_url(self) -> str:

@@ -16,15 +16,20 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection, and_, func, select
 
 import monitor
+from monitor import canary
 from monitor.clock import Clock
 from monitor.errors import DependencyUnavailable, UsageError
-from monitor.store import listing, outbox
+from monitor.store import chores, listing, outbox
 from monitor.store import tables as t
 from monitor.store.engine import Store
+from monitor.store.models import CANARY
 
 CACHE_SECONDS = 5.0
 MAX_SERIES = 500
 MICRO = 1e6
+
+# Nobody watches our own model but us.
+_OURS_NOT = t.models.c.name != CANARY
 
 Rows = Iterable[tuple[tuple[str, ...], float]]
 
@@ -92,6 +97,26 @@ class State(Collector):
             ("model", "metric", "column", "term"),
             _values(conn),
         )
+        sung = canary.look(conn, now_us)
+        if sung.state != "off":
+            yield gauge(
+                "canary_ok",
+                "1 if the known drift of the last day was found and told",
+                (),
+                _one(sung.state == "fired"),
+            )
+            yield gauge(
+                "canary_last_fired_timestamp_seconds",
+                "When the canary's drift was found last",
+                (),
+                _at(sung.fired_us),
+            )
+        beat = chores.last(conn, "heartbeat")
+        if beat is not None:
+            sent_us = beat.body.get("sent_us")
+            yield gauge(
+                "heartbeat_last_sent_timestamp_seconds", "When a heartbeat was taken last", (), _at(sent_us)
+            )
         yield gauge("series_dropped", "Rows that a cap left out", ("metric",), _counted(dropped))
 
 
@@ -99,8 +124,17 @@ def _counted(counts: dict[str, int]) -> Rows:
     return [((name,), float(number)) for name, number in sorted(counts.items())]
 
 
+def _one(value: float) -> Rows:
+    return [((), float(value))]
+
+
+def _at(us: int | None) -> Rows:
+    return [] if us is None else [((), us / MICRO)]
+
+
 def _models(conn: Connection) -> Rows:
-    rows = conn.execute(select(t.models.c.state, func.count()).group_by(t.models.c.state))
+    query = select(t.models.c.state, func.count()).where(_OURS_NOT)
+    rows = conn.execute(query.group_by(t.models.c.state))
     return _counted({row[0]: row[1] for row in rows})
 
 
@@ -117,7 +151,7 @@ def _lag(conn: Connection, now_us: int) -> Rows:
         w.c.start_us >= func.coalesce(reference.scalar_subquery(), 0),
         m.c.state != "learning",
     )
-    query = select(m.c.name, func.min(w.c.end_us)).select_from(m).outerjoin(w, late)
+    query = select(m.c.name, func.min(w.c.end_us)).select_from(m).outerjoin(w, late).where(_OURS_NOT)
     rows = conn.execute(query.group_by(m.c.name).order_by(m.c.name))
     return [((name,), 0.0 if end is None else (now_us - end) / MICRO) for name, end in rows]
 
@@ -132,7 +166,7 @@ def _alerts(conn: Connection) -> Rows:
     query = (
         select(m.c.name, e.c.family, e.c.severity, func.count())
         .join_from(e, m, m.c.id == e.c.model_id)
-        .where(e.c.closed_us.is_(None), e.c.inhibited_by.is_(None))
+        .where(e.c.closed_us.is_(None), e.c.inhibited_by.is_(None), _OURS_NOT)
         .group_by(m.c.name, e.c.family, e.c.severity)
         .order_by(m.c.name, e.c.family)
     )
@@ -169,7 +203,7 @@ def _values(conn: Connection) -> Rows:
         .join_from(m, newest, in_newest)
         .join(s, s.c.id == m.c.series_id)
         .join(t.models, t.models.c.id == m.c.model_id)
-        .where(s.c.segment == "*", m.c.value.is_not(None), listing.latest_revision(m))
+        .where(s.c.segment == "*", m.c.value.is_not(None), listing.latest_revision(m), _OURS_NOT)
         .order_by(t.models.c.name, s.c.metric, s.c.column, s.c.term)
     )
     return [(tuple(row[:4]), row[4]) for row in conn.execute(query)]

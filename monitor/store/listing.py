@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, case, exists, func, select, tuple_
 
 from monitor.store import tables as t
+from monitor.store.models import CANARY
 
 Key = tuple[int | str, ...]
 Row = RowMapping
@@ -51,8 +52,10 @@ def _equal(*wanted: tuple[ColumnElement[Any], str | int | None]) -> list[ColumnE
     return [column == value for column, value in wanted if value is not None]
 
 
-def _only(models: Collection[str]) -> list[ColumnElement[bool]]:
-    return [t.models.c.name.in_(sorted(models))] if models else []
+def _only(models: Collection[str], named: object = None) -> list[ColumnElement[bool]]:
+    """Of these models; our own canary is left out unless it is `named`."""
+    ours = [] if named is not None else [t.models.c.name != CANARY]
+    return [*ours, *([t.models.c.name.in_(sorted(models))] if models else [])]
 
 
 def windows(
@@ -176,7 +179,10 @@ def episodes(
         )
         .join_from(e, t.models, t.models.c.id == e.c.model_id)
         .outerjoin(a, a.c.episode_id == e.c.id)
-        .where(*_equal((e.c.model_id, model_id), (e.c.family, family), (e.c.severity, severity)), *_only(only))
+        .where(
+            *_equal((e.c.model_id, model_id), (e.c.family, family), (e.c.severity, severity)),
+            *_only(only, model_id),
+        )
     )
     for column, wanted in ((e.c.closed_us, resolved), (e.c.inhibited_by, inhibited)):
         if wanted is not None:
@@ -256,6 +262,6 @@ def models(conn: Connection, name: str | None = None, *, only: Collection[str] =
         version.scalar_subquery().label("contract_version"),
         judged.scalar_subquery().label("judged_until_us"),
         firing.scalar_subquery().label("open_episodes"),
-    ).where(*_equal((m.c.name, name)), *_only(only))
+    ).where(*_equal((m.c.name, name)), *_only(only, name))
     # Sorted here: a PostgreSQL with a language's collation would order otherwise than SQLite.
     return sorted(conn.execute(query).mappings(), key=lambda row: str(row["name"]))

@@ -12,6 +12,7 @@ from monitor.store.inserts import insert_on
 from monitor.store.tables import models
 
 State = Literal["learning", "provisional", "live"]
+CANARY = "driftglass-canary"  # our own model, which lists leave out
 
 
 @dataclass(frozen=True, slots=True)
