@@ -15,6 +15,7 @@ import typer
 
 from monitor import __version__
 from monitor.doors import alerts as acting
+from monitor.doors import doctor as doctoring
 from monitor.doors import house, keys, notify, outbox, runs
 from monitor.errors import ContractError, DependencyUnavailable, DriftglassError, UsageError
 
@@ -47,6 +48,7 @@ app.command()(acting.snooze)
 app.command()(acting.annotate)
 app.add_typer(acting.app, name="silence")
 app.command()(house.erase)
+app.command()(doctoring.doctor)
 db.command()(house.backup)
 db.command()(house.restore)
 

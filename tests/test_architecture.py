@@ -45,6 +45,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         "closing",
         "catching_up",
         "canary",
+        "doctor",
         "erasing",
         "heartbeat",
         "housekeeping",

@@ -41,6 +41,13 @@ def settle(
         return written + announce_together(conn, known, clock.now_us(), limits=limits)
 
 
+def stale_us(one: Watched, last_us: int) -> int:
+    """From when on nobody looks at a model of which the window that starts at `last_us` was judged last."""
+    window = one.contract.window
+    due_us = one.grid.window_end(one.grid.window_end(last_us)) + window.lateness_us
+    return due_us + max(STALE_WINDOWS * window.every_us, _LEAST_US)
+
+
 def look_for_stale(store: Store, clock: Clock, watched: Iterable[Watched]) -> list[str]:
     """Open a health alert for every model that is judged no longer although its windows go on; returns their names.
 
@@ -53,8 +60,7 @@ def look_for_stale(store: Store, clock: Clock, watched: Iterable[Watched]) -> li
         if last_us is None:
             continue
         length_us = one.contract.window.every_us
-        due_us = one.grid.window_end(one.grid.window_end(last_us)) + one.contract.window.lateness_us
-        if clock.now_us() < due_us + max(STALE_WINDOWS * length_us, _LEAST_US):
+        if clock.now_us() < stale_us(one, last_us):
             continue
         found.append(one.name)
         with store.write() as conn:
