@@ -13,8 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
@@ -26,9 +25,6 @@ from monitor.errors import Conflict, DependencyUnavailable, LeaseLost
 from monitor.store import models, runs, series, windows
 from monitor.store.engine import Store
 from monitor.store.runs import KINDS, Kind, Run
-
-if TYPE_CHECKING:
-    from apscheduler.schedulers.background import BackgroundScheduler
 
 log = logging.getLogger(__name__)
 
@@ -336,8 +332,8 @@ class _Tick:
     call: Callable[[], object]
     last: float
     running: bool = False
-    again: bool = False
     away_since: float | None = None
+    woken: threading.Event = field(default_factory=threading.Event)
 
 
 class Scheduler:
@@ -345,6 +341,7 @@ class Scheduler:
 
     Each runs in a thread, never beside itself; a late call is not dropped, and several late ones are one. An
     error is logged and counted and never ends the ticking; that something is away is logged once, and when it is back.
+    All by the monotonic clock: setting the machine's clock back holds up nothing.
     """
 
     def __init__(
@@ -359,60 +356,48 @@ class Scheduler:
         self._patience = patience_seconds
         self._longest = longest_tick_seconds
         self._ticks = {name: _Tick(seconds, call, monotonic()) for name, (seconds, call) in ticks.items()}
-        self._scheduler: BackgroundScheduler | None = None
-        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._stopped = threading.Event()
 
     def start(self) -> None:
         """Begin to tick, each function at once for the first time."""
-        from datetime import UTC, datetime
-
-        from apscheduler.executors.pool import ThreadPoolExecutor
-        from apscheduler.schedulers.background import BackgroundScheduler
-
-        self._scheduler = BackgroundScheduler(
-            timezone=UTC,
-            executors={"default": ThreadPoolExecutor(max(1, len(self._ticks)))},
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-        )
         for name, tick in self._ticks.items():
             tick.last = self._monotonic()
-            self._scheduler.add_job(
-                self.tick,
-                "interval",
-                seconds=tick.seconds,
-                args=[name],
-                id=name,
-                next_run_time=datetime.now(UTC),
+            thread = threading.Thread(
+                target=self._repeat, args=[name, tick], name=f"tick {name}", daemon=True
             )
-        self._scheduler.start()
+            self._threads.append(thread)
+            thread.start()
 
     def stop(self) -> None:
         """Stop ticking; waits for the calls that are under way."""
-        if self._scheduler is not None:
-            self._scheduler.shutdown(wait=True)
-            self._scheduler = None
+        self._stopped.set()
+        for tick in self._ticks.values():
+            tick.woken.set()
+        for thread in self._threads:
+            thread.join()
 
     def wake(self, name: str) -> None:
-        """Call a function soon, and not only at its next tick; at most five times a second."""
-        from datetime import UTC, datetime, timedelta
+        """Call a function soon, after the call under way, and not only at its next tick; at most five times a second."""
+        self._ticks[name].woken.set()
 
-        from apscheduler.jobstores.base import JobLookupError
-
-        scheduler, tick = self._scheduler, self._ticks[name]
-        if scheduler is None:
-            return
-        with self._lock:
-            if tick.running:  # the scheduler would pass over it
-                tick.again = True
+    def _repeat(self, name: str, tick: _Tick) -> None:
+        due = time.monotonic()
+        while True:
+            tick.woken.wait(max(0.0, due - time.monotonic()))
+            if self._stopped.is_set():
                 return
-            wait = max(0.0, WAKE_SECONDS - (self._monotonic() - tick.last))
-        with suppress(JobLookupError):  # stopping
-            scheduler.modify_job(name, next_run_time=datetime.now(UTC) + timedelta(seconds=wait))
+            tick.woken.clear()
+            began = time.monotonic()
+            self.tick(name)
+            due = max(due + tick.seconds, time.monotonic()) if began >= due else due
+            rest = began + min(tick.seconds, WAKE_SECONDS) - time.monotonic()
+            self._stopped.wait(max(0.0, rest))
 
     def tick(self, name: str) -> None:
         """One call of one function, as the clock makes it."""
         tick = self._ticks[name]
-        tick.last, tick.running, tick.again = self._monotonic(), True, False
+        tick.last, tick.running = self._monotonic(), True
         try:
             tick.call()
             if tick.away_since is not None:
@@ -427,10 +412,7 @@ class Scheduler:
             TICK_FAILURES.labels(name).inc()
             log.exception("the tick %s failed; it goes on", name)
         finally:
-            with self._lock:
-                tick.last, tick.running = self._monotonic(), False
-            if tick.again:
-                self.wake(name)
+            tick.last, tick.running = self._monotonic(), False
 
     def stuck(self) -> list[str]:
         """What does not tick as it should, a line each; empty while all is well (for /livez).

@@ -835,3 +835,21 @@ def test_a_tick_that_is_woken_does_not_wait_for_its_time() -> None:
     assert called.acquire(timeout=10)
     scheduler.stop()
     scheduler.wake("rare")  # after the end: nothing
+
+
+def test_a_tick_that_is_woken_while_it_runs_is_called_once_more() -> None:
+    gate, entered = threading.Event(), threading.Semaphore(0)
+
+    def slow() -> None:
+        entered.release()
+        gate.wait(10)
+
+    scheduler = jobs.Scheduler({"slow": (3600.0, slow)})
+    scheduler.start()
+    assert entered.acquire(timeout=10)
+    for _ in range(3):
+        scheduler.wake("slow")
+    gate.set()
+    assert entered.acquire(timeout=10)
+    assert not entered.acquire(timeout=0.5)
+    scheduler.stop()
