@@ -378,7 +378,7 @@ class Scheduler:
             thread.join()
 
     def wake(self, name: str) -> None:
-        """Call a function soon, after the call under way, and not only at its next tick; at most five times a second."""
+        """Call a function soon, after the call under way and not at its next tick; at most five times a second."""
         self._ticks[name].woken.set()
 
     def _repeat(self, name: str, tick: _Tick) -> None:
