@@ -38,6 +38,11 @@ with store.read() as conn:
     there = conn.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())").scalar_one()
 print(abs(clock_of(store).now_us() / 1e6 - float(there)), abs(time.time() - float(there)))
 """
+# Some releases of libfaketime answer clock_nanosleep, and so time.sleep, with "invalid argument".
+SLEEPING = """\
+import select, time
+time.sleep = lambda seconds: select.select([], [], [], seconds)
+"""
 CONTRACT = """\
 model: {name}
 timezone: Europe/Berlin
@@ -82,7 +87,13 @@ def _jumps(form: Form) -> Row:
     learnt(stage, url)
     offset = folder / "offset"
     offset.write_text("+0\n", "utf-8")
-    variables = {**_faked(None), "FAKETIME_TIMESTAMP_FILE": str(offset), "FAKETIME_NO_CACHE": "1"}
+    (folder / "sitecustomize.py").write_text(SLEEPING, "utf-8")
+    variables = {
+        **_faked(None),
+        "FAKETIME_TIMESTAMP_FILE": str(offset),
+        "FAKETIME_NO_CACHE": "1",
+        "PYTHONPATH": f"{folder}{os.pathsep}{REPOSITORY}",
+    }
     settings = ("+1h", "+0") if form.short else ("+1h", "+0", "-1h", "+0")
     judged, noticed = 0, 0
     with serving(folder, url, role="worker", DRIFTGLASS_LEASE_SECONDS="5", **variables) as service:
@@ -96,7 +107,9 @@ def _jumps(form: Form) -> Row:
             _until_it_goes_on(service, url, setting, noticed, judged)
         alive, told = service.process.poll() is None, service.said("the clock jumped by")
     stage.write_facts(folder / "facts.json")
-    faults = check(url, folder / "facts.json", None).lines()
+    report = check(url, folder / "facts.json", None)
+    report.faults.pop("order", None)  # by the times that were written, which went back on purpose
+    faults = report.lines()
     for fault in faults:
         form.say(f"jumps: {fault}")
     return Row(

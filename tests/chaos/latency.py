@@ -9,22 +9,29 @@ import csv
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+import psutil
 from sqlalchemy import Connection, Table, insert, select
 
 from monitor.app import App
+from monitor.clock import SimulatedClock
+from monitor.closing import Closing
 from monitor.contract import load
 from monitor.delivery.receiver import Receiver
+from monitor.jobs import claim
 from monitor.settings import Settings
 from monitor.store import models, tables
+from monitor.worker import do
 from tests.chaos.fleet import wait_until
-from tests.chaos.service import SECRET, contracts, serving
+from tests.chaos.service import SECRET, Service, contracts, serving
 from tests.chaos.stage import CHANNELS, SECRET_VARIABLE, URL_VARIABLE, WORDS
 from tests.chaos.table import Form, Row
 
-EVERY_SECONDS = 30
+EVERY_SECONDS = 15
 REFERENCE_WINDOWS = 60
 RECORDS = 10
 CONTRACT = """\
@@ -70,13 +77,22 @@ def run(form: Form) -> Iterator[Row]:
         for key in keys[1:]:
             _copy(conn, keys[0], key)
     form.say(f"{count} models")
+    bare = _bare(url, live, now)
+    now += EVERY_SECONDS
+    form.say(f"bare: {bare.wall:.1f} s, {bare.cpu:.1f} s of CPU")
     with (
         Receiver(SECRET) as receiver,
         serving(
-            form.folder, url, receiver.url, "worker", DRIFTGLASS_WORKERS="2", DRIFTGLASS_READ_SECONDS="3600"
+            form.folder,
+            url,
+            receiver.url,
+            "worker",
+            DRIFTGLASS_WORKERS="2",
+            DRIFTGLASS_READ_SECONDS="3600",
+            DRIFTGLASS_STORM_ALERTS="10000",  # else they are gathered for a while, which is no latency
         ) as service,
     ):
-        end = now
+        end, cpu = now, 0.0
         latencies: list[float] = []
         # The first windows are without a fault: everything is at hand before the clock is stopped.
         for round_ in range(-1, rounds):
@@ -85,11 +101,12 @@ def run(form: Form) -> Iterator[Row]:
             _write(live, now, end, broken=round_ >= 0 and round_ % 2 == 0)
             now = end
             time.sleep(max(0.0, end - time.time()))
-            query = f"SELECT count(*) FROM windows WHERE state = 'judged' AND end_us = {end * 1_000_000}"
-            wait_until("all are judged", lambda query=query: _count(app, query) == count, 90)
+            before = _cpu_seconds(service)
+            wait_until("all are judged", partial(_are_judged, app, end, count), 90)
             time.sleep(1.5)
+            cpu = _cpu_seconds(service) - before
             latencies += _latencies(app, end)
-            form.say(f"round {round_}: {len(latencies)} notifications")
+            form.say(f"round {round_}: {len(latencies)} notifications, {cpu:.1f} s of CPU")
         alive = service.process.poll() is None
         arrived = len(receiver.received)
     app.store.close()
@@ -102,7 +119,39 @@ def run(form: Form) -> Iterator[Row]:
         seen,
         "p99 < 5 s",
         ok=alive and p99 < 5 and arrived >= len(latencies) >= count,
+        floor=f"all in one process {bare.wall:.1f} s ({bare.cpu:.1f} s CPU); serve {cpu:.1f} s CPU",
+        timed=True,
     )
+
+
+@dataclass(frozen=True)
+class Bare:
+    """What the same work takes one after the other, without a service: seconds of a clock and of a processor."""
+
+    wall: float
+    cpu: float
+
+
+def _bare(url: str, live: Path, now: int) -> Bare:
+    """Read, measure and judge the next window of every model here, as if it had ended already."""
+    end = now + EVERY_SECONDS
+    _write(live, now, end, broken=False)
+    app = App.open(Settings(database_url=url), SimulatedClock(end * 1_000_000))
+    Closing(app.store, app.clock, app.watched, 3600).tick()
+    wall, cpu = time.perf_counter(), time.process_time()
+    while (run := claim(app.store, app.clock, "bare")) is not None:
+        answer, _ = do(app, run)
+        assert answer["ok"], answer
+    bare = Bare(time.perf_counter() - wall, time.process_time() - cpu)
+    app.store.close()
+    return bare
+
+
+def _cpu_seconds(service: Service) -> float:
+    """What the service and its children have used until now."""
+    process = psutil.Process(service.process.pid)
+    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
+    return float(sum(one.user + one.system for one in times))
 
 
 def _contract(name: str, first: int, last: int) -> str:
@@ -149,6 +198,7 @@ def _copy(conn: Connection, source: int, target: int) -> None:
                 fields["baseline_id"] = baseline[fields["baseline_id"]]
             made = conn.execute(insert(table).values(fields))
             if name == "baselines":
+                assert made.inserted_primary_key is not None
                 baseline[key] = made.inserted_primary_key[0]
     known = models.by_id(conn, source)
     models.update_state(
@@ -172,6 +222,7 @@ def _latencies(app: App, end: int) -> list[float]:
     return [row[0] / 1e6 - end for row in rows]
 
 
-def _count(app: App, query: str) -> int:
+def _are_judged(app: App, end: int, count: int) -> bool:
+    query = f"SELECT count(*) FROM windows WHERE state = 'judged' AND end_us = {end * 1_000_000}"
     with app.store.read() as conn:
-        return int(conn.exec_driver_sql(query).scalar_one())
+        return int(conn.exec_driver_sql(query).scalar_one()) == count

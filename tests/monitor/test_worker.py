@@ -133,7 +133,12 @@ def test_one_child_does_one_run_after_the_other(make: Make, store: Store, settin
     assert worker.work() == 0
     assert worker.child_pid is None  # nothing to do: no process
     close(store, settings)
+    counted = telemetry.REGISTRY.get_sample_value
+    read = {"kind": "read"}
+    before = counted("driftglass_run_duration_seconds_count", read) or 0
     assert worker.work() == 1  # read, learnt, fitted
+    assert counted("driftglass_run_duration_seconds_count", read) == before + 1
+    assert counted("driftglass_runs_finished_total", {**read, "outcome": "done"})
     child = worker.child_pid
     assert all_done(worker, store, settings) == 2 * JUDGED + 1  # the windows wait for another reading
     assert worker.child_pid == child
