@@ -188,9 +188,12 @@ def test_a_signal_ends_it_and_its_child(tmp_path: Path, how: signal.Signals) -> 
 
 
 def test_a_child_ends_when_its_parent_was_killed(tmp_path: Path) -> None:
-    with serving(tmp_path) as running:
+    # Somebody to end is there once something is to be worked on.
+    stream.write(tmp_path / "orders.csv", stream.records(DAYS, start=START))
+    stream.contract(tmp_path, start=START)
+    with serving(tmp_path, "--contract", "contract.yaml") as running:
         running.until("/readyz")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not (children := psutil.Process(running.process.pid).children()):
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -212,7 +215,6 @@ def test_an_address_that_others_reach_is_refused(tmp_path: Path) -> None:
     with serving(tmp_path, "--host", "0.0.0.0") as refused:
         assert refused.process.wait(timeout=30) == 2
     assert "can be reached by others" in refused.log.read_text("utf-8")
-    assert not (tmp_path / "store.db").exists()
 
 
 def test_a_port_that_is_taken_is_exit_3_in_a_sentence(tmp_path: Path) -> None:
