@@ -59,6 +59,17 @@ _LOOK_SECONDS = 0.5
 # Counted in the child, where nobody scrapes: each answer tells what its run added, and the parent exports it.
 _COUNTERS = {"stale_commits_refused": jobs.STALE_COMMITS}
 CRASHES = telemetry.counter("worker_crashes", "Working processes that died or had to be ended over a run")
+RUN_SECONDS = telemetry.histogram(
+    "run_duration_seconds",
+    "From handing a run to a working process to its answer",
+    ["kind"],
+    buckets=(0.05, 0.2, 1, 5, 20, 60, 300, 1200, 3600),
+)
+RUNS_FINISHED = telemetry.counter(
+    "runs_finished",
+    "Runs by how they ended in this process: done, failed, lost, away, crashed",
+    ["kind", "outcome"],
+)
 Settle = Callable[[Connection, int], None]
 
 
@@ -163,7 +174,10 @@ class Worker:
         try:
             child.send({"runs": [asdict(run) for run in chain]})
             for run in chain:
+                began = time.monotonic()
                 answer = self._watch(child, chain[done:])
+                RUN_SECONDS.labels(run.kind).observe(time.monotonic() - began)
+                RUNS_FINISHED.labels(run.kind, "done" if answer["ok"] else answer["why"]).inc()
                 done += 1
                 child.runs += 1
                 for name, count in answer.get("counted", {}).items():
@@ -179,6 +193,7 @@ class Worker:
             self._write(*_left(chain[done + 1 :]))
         except _Ended as ended:
             self._discard()
+            RUNS_FINISHED.labels(chain[done].kind, "crashed").inc()
             self._crashed(chain[done:], str(ended))
             return done + 1
         else:

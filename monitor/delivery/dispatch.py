@@ -20,7 +20,7 @@ from threading import Lock, Semaphore
 
 from sqlalchemy import Connection
 
-from monitor import failpoints
+from monitor import failpoints, telemetry
 from monitor.alerts.message import iso
 from monitor.alerts.notify import subject_of, type_of
 from monitor.clock import Clock
@@ -32,6 +32,10 @@ from monitor.store import alerts, outbox, outlets
 from monitor.store.engine import Store
 
 log = logging.getLogger(__name__)
+
+DELIVERIES = telemetry.counter(
+    "deliveries", "Attempts to send by kind of channel: sent, retried, dead, lost", ["channel", "outcome"]
+)
 
 LEASE_US = int(3 * TOTAL_SECONDS * 1e6)
 # At most a minute between attempts for the first hours, so that the end of an outage is noticed; then a quarter of
@@ -267,7 +271,12 @@ class _Lane:
         end = time.monotonic() + _NOTE_SECONDS
         while True:
             try:
-                return self._noted(message, status, failure, seconds)
+                counts = self._noted(message, status, failure, seconds)
+                kind = type(self.channel).__name__.removesuffix("Channel").lower()
+                for outcome in ("sent", "retried", "dead", "lost"):
+                    if getattr(counts, outcome):
+                        DELIVERIES.labels(kind, outcome).inc()
+                return counts
             except DependencyUnavailable:
                 if time.monotonic() > end:
                     raise
