@@ -95,13 +95,13 @@ class Housekeeping:
             while True:
                 if left == 0:
                     return dropped, False
-                left -= 1
                 with self._store.write() as conn:
                     if not retention.turn(conn):
                         return dropped, False
                     found = one(conn)
                 if not found:
                     break
+                left -= 1  # only what dropped something counts: every model gets its turn
                 dropped[what] = dropped.get(what, 0) + found
                 DROPPED.labels(what).inc(found)
                 self._pause(PAUSE_SECONDS)

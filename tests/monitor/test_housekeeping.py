@@ -259,7 +259,7 @@ def test_it_is_done_once_an_hour_by_one_process(house: House) -> None:
 def test_what_one_tick_does_not_manage_the_next_one_does(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monitor.housekeeping.SLICES", 2)
+    monkeypatch.setattr("monitor.housekeeping.SLICES", 1)
     for days in range(100, 110):
         house.window(days)
     assert house.keeper().tick() == {"samples": 10}
