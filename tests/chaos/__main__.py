@@ -28,18 +28,19 @@ from tests.chaos.table import Form, Row, table
 
 # Seconds that a part may take, short and long. Altogether at most 5 and 60 minutes: the test counts.
 PARTS: dict[str, tuple[int, int]] = {
-    "kills": (65, 1500),
-    "steps": (60, 300),
-    "stopped": (30, 60),
-    "database": (30, 240),
-    "ingest": (20, 180),
-    "hostile": (20, 360),
-    "receivers": (15, 180),
-    "alertmanager": (15, 120),
-    "downtime": (10, 120),
-    "latency": (15, 120),
-    "clocks": (10, 60),
-    "storage": (10, 120),
+    "kills": (55, 1500),
+    "steps": (45, 260),
+    "stopped": (20, 60),
+    "database": (25, 200),
+    "ingest": (15, 140),
+    "hostile": (15, 240),
+    "receivers": (15, 120),
+    "alertmanager": (10, 100),
+    "alerts": (10, 100),
+    "downtime": (20, 260),
+    "latency": (35, 180),
+    "clocks": (25, 90),
+    "storage": (10, 110),
     "soak": (0, 240),  # long only
 }
 _PR_SET_CHILD_SUBREAPER = 36
