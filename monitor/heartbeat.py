@@ -53,7 +53,8 @@ class Heartbeat:
             last = chores.last(conn, "heartbeat")
             before = last.body.get("sent_us") if last is not None else None
             body = {"problems": problems, "sent_us": before if problems else now_us}
-            chores.note(conn, "heartbeat", body)
+            # One that was held back is looked at again with the next tick.
+            chores.note(conn, "heartbeat", body, now_us - EVERY_US if problems else None)
         if problems and not self._held:
             log.error("no heartbeat: %s", "; ".join(problems))
         elif self._held and not problems:
