@@ -261,7 +261,9 @@ def test_samples_are_kept_for_as_long_as_the_contract_says(store_url: str, tmp_p
     with app.store.read() as conn:
         kept = listing.samples(conn, watched.id, limit=10_000).rows
     starts = {row["window_start_us"] for row in kept}
-    assert max(start for start in starts if start < us(15)) == us(13.75)  # the reference, which is compared with
+    assert max(start for start in starts if start < us(15)) == us(
+        13.75
+    )  # the reference, which is compared with
     assert min(start for start in starts if start >= us(14)) == us(15)
     assert max(starts) == us(16.75)
     app.store.close()
