@@ -61,7 +61,8 @@ def materialise(
     model = models.lock(conn, model_id)  # replicas take turns
     windows.upsert(conn, model_id, [windows.Counts(start, end) for start, end in due])
     starts = [start for start, _ in due]
-    new = queue_read(conn, model_id, max(starts), now_us) if read else 0
+    # A microsecond before the windows that wait for it: a claim need not pass over all of them to find it.
+    new = queue_read(conn, model_id, max(starts), now_us - 1) if read else 0
     if newest_first:
         # The run that has been due the longest is claimed first: a microsecond longer for each second of event time.
         for start in starts:
