@@ -13,7 +13,8 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
@@ -26,12 +27,16 @@ from monitor.store import models, runs, series, windows
 from monitor.store.engine import Store
 from monitor.store.runs import KINDS, Kind, Run
 
+if TYPE_CHECKING:
+    from apscheduler.schedulers.background import BackgroundScheduler
+
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 5  # that ended in an error
 MAX_CRASHES = 3  # that took their working process along: out of memory, out of time, a fault in native code
 MAX_LOST = 10  # claims, if the lease ran out: that says little of the run, whole machines are switched off
 WAKE_SECONDS = 0.2
+JUMP_SECONDS = 2.0  # between two looks a second apart: the clock was set
 CHAIN = 32  # runs of one claim: sixteen windows
 FIRST_RETRY_SECONDS = 5.0
 LONGEST_RETRY_SECONDS = 600.0
@@ -333,8 +338,8 @@ class _Tick:
     call: Callable[[], object]
     last: float
     running: bool = False
+    again: bool = False
     away_since: float | None = None
-    woken: threading.Event = field(default_factory=threading.Event)
 
 
 class Scheduler:
@@ -342,7 +347,7 @@ class Scheduler:
 
     Each runs in a thread, never beside itself; a late call is not dropped, and several late ones are one. An
     error is logged and counted and never ends the ticking; that something is away is logged once, and when it is back.
-    All by the monotonic clock: setting the machine's clock back holds up nothing.
+    Setting the machine's clock holds up nothing.
     """
 
     def __init__(
@@ -357,48 +362,80 @@ class Scheduler:
         self._patience = patience_seconds
         self._longest = longest_tick_seconds
         self._ticks = {name: _Tick(seconds, call, monotonic()) for name, (seconds, call) in ticks.items()}
-        self._threads: list[threading.Thread] = []
+        self._scheduler: BackgroundScheduler | None = None
+        self._lock = threading.Lock()
         self._stopped = threading.Event()
 
     def start(self) -> None:
         """Begin to tick, each function at once for the first time."""
+        from datetime import UTC, datetime
+
+        from apscheduler.executors.pool import ThreadPoolExecutor
+        from apscheduler.schedulers.background import BackgroundScheduler
+
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC,
+            executors={"default": ThreadPoolExecutor(max(1, len(self._ticks)))},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
         for name, tick in self._ticks.items():
             tick.last = self._monotonic()
-            thread = threading.Thread(
-                target=self._repeat, args=[name, tick], name=f"tick {name}", daemon=True
+            self._scheduler.add_job(
+                self.tick,
+                "interval",
+                seconds=tick.seconds,
+                args=[name],
+                id=name,
+                next_run_time=datetime.now(UTC),
             )
-            self._threads.append(thread)
-            thread.start()
+        self._scheduler.start()
+        threading.Thread(target=self._follow_the_clock, name="clock", daemon=True).start()
 
     def stop(self) -> None:
         """Stop ticking; waits for the calls that are under way."""
         self._stopped.set()
-        for tick in self._ticks.values():
-            tick.woken.set()
-        for thread in self._threads:
-            thread.join()
+        if self._scheduler is not None:
+            self._scheduler.shutdown(wait=True)
+            self._scheduler = None
 
     def wake(self, name: str) -> None:
         """Call a function soon, after the call under way and not at its next tick; at most five times a second."""
-        self._ticks[name].woken.set()
-
-    def _repeat(self, name: str, tick: _Tick) -> None:
-        due = time.monotonic()
-        while True:
-            tick.woken.wait(max(0.0, due - time.monotonic()))
-            if self._stopped.is_set():
+        tick = self._ticks[name]
+        with self._lock:
+            if tick.running:  # the scheduler would pass over it
+                tick.again = True
                 return
-            tick.woken.clear()
-            began = time.monotonic()
-            self.tick(name)
-            due = max(due + tick.seconds, time.monotonic()) if began >= due else due
-            rest = began + min(tick.seconds, WAKE_SECONDS) - time.monotonic()
-            self._stopped.wait(max(0.0, rest))
+            wait = max(0.0, WAKE_SECONDS - (self._monotonic() - tick.last))
+        self._plan(name, wait)
+
+    def _plan(self, name: str, wait: float) -> None:
+        from datetime import UTC, datetime, timedelta
+
+        from apscheduler.jobstores.base import JobLookupError
+
+        scheduler = self._scheduler
+        if scheduler is not None:
+            with suppress(JobLookupError):  # stopping
+                scheduler.modify_job(name, next_run_time=datetime.now(UTC) + timedelta(seconds=wait))
+
+    def _follow_the_clock(self) -> None:
+        """Plan every call anew when the machine's clock was set.
+
+        The scheduler plans by that clock: set back by an hour, it would call nothing for an hour.
+        """
+        ahead = time.time() - time.monotonic()
+        while not self._stopped.wait(1.0):
+            now_ahead = time.time() - time.monotonic()
+            if abs(now_ahead - ahead) > JUMP_SECONDS:
+                for name in self._ticks:
+                    self._plan(name, 0.0)
+            ahead = now_ahead
 
     def tick(self, name: str) -> None:
         """One call of one function, as the clock makes it."""
         tick = self._ticks[name]
-        tick.last, tick.running = self._monotonic(), True
+        with self._lock:
+            tick.last, tick.running, tick.again = self._monotonic(), True, False
         try:
             tick.call()
             if tick.away_since is not None:
@@ -413,7 +450,10 @@ class Scheduler:
             TICK_FAILURES.labels(name).inc()
             log.exception("the tick %s failed; it goes on", name)
         finally:
-            tick.last, tick.running = self._monotonic(), False
+            with self._lock:
+                tick.last, tick.running = self._monotonic(), False
+            if tick.again:
+                self.wake(name)
 
     def stuck(self) -> list[str]:
         """What does not tick as it should, a line each; empty while all is well (for /livez).

@@ -853,3 +853,14 @@ def test_a_tick_that_is_woken_while_it_runs_is_called_once_more() -> None:
     assert entered.acquire(timeout=10)
     assert not entered.acquire(timeout=0.5)
     scheduler.stop()
+
+
+def test_a_clock_that_was_set_holds_no_tick_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    called = threading.Semaphore(0)
+    scheduler = jobs.Scheduler({"rare": (3600.0, called.release)})
+    scheduler.start()
+    assert called.acquire(timeout=10)
+    now = jobs.time.time
+    monkeypatch.setattr(jobs.time, "time", lambda: now() - 3600)
+    assert called.acquire(timeout=10)
+    scheduler.stop()
