@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
 from monitor.contract import values as v
-from monitor.contract.objective import SERVER_ERRORS, Slo
 from monitor.contract.channels import Channel
+from monitor.contract.objective import SERVER_ERRORS, Slo
 
 if TYPE_CHECKING:
     from checks.baseline import Budget, Calendar

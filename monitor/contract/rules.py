@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib import util
 
-from monitor.contract import channels
-from monitor.contract import objective
+from monitor.contract import channels, objective
 from monitor.contract.explain import suggestion
 from monitor.contract.marks import Path, Problem
 from monitor.contract.model import (
