@@ -22,7 +22,7 @@ from monitor.alerts.watching import stale_us
 from monitor.contract import Contract, parse, resolve_secret
 from monitor.errors import ContractError, DependencyUnavailable, DriftglassError, UsageError
 from monitor.settings import Settings
-from monitor.store import chores, contracts, keys, models, outbox, outlets, processes, windows
+from monitor.store import chores, contracts, existing, keys, models, outbox, outlets, processes, windows
 from monitor.store import tables as t
 from monitor.store.clock import clock_of
 from monitor.store.engine import Store
@@ -80,7 +80,9 @@ def examine(
                 *_clock(conn, now_us, round(wall() * 1e6)),
                 *_processes(conn, now_us),
                 *_runs(conn),
+                *_watched(conn, store),
                 *_models(conn, now_us),
+                *_links(conn, settings),
                 *_receivers(conn, now_us),
                 *_canary(conn, settings, now_us),
                 *_keys(conn, now_us),
@@ -109,9 +111,8 @@ def alive(settings: Settings, host: str, *, wall: Callable[[], float] = time.tim
 
 
 def _store(store: Store, free: Callable[[Path], int]) -> Iterator[Finding]:
-    if store.file is not None and not Path(store.file).exists():
-        cure = "check DRIFTGLASS_DATABASE_URL and the working folder; `driftglass serve` makes a new store"
-        yield problem("store", f"there is no file {store.file}", cure)
+    if (absent := existing.missing(store)) is not None:
+        yield problem("store", absent, existing.CURE)
         return
     try:
         revision = store.current()
@@ -197,6 +198,12 @@ def _runs(conn: Connection) -> Iterator[Finding]:
         yield warning(f"model {name}", what, "see whether its source is there")
 
 
+def _watched(conn: Connection, store: Store) -> Iterator[Finding]:
+    if not models.everyone(conn):
+        cure = "`driftglass init FILE`, then `driftglass run`; or check DRIFTGLASS_DATABASE_URL and the working folder"
+        yield warning("models", f"no model is watched in {store.shown}", cure)
+
+
 def _models(conn: Connection, now_us: int) -> Iterator[Finding]:
     for model in models.everyone(conn):
         if model.contract_id is None:
@@ -253,18 +260,36 @@ def _receivers(conn: Connection, now_us: int) -> Iterator[Finding]:
             )
             yield problem(f"channel {name}", f"nothing is sent any more: {outlet.last_error}", cure)
         elif outlet.state != "well":
-            what = f"{outlet.failures} attempts in a row failed, the last with: {outlet.last_error}"
+            last = outbox.last_error(conn, name) or outlet.last_error
+            what = f"{outlet.failures} attempts in a row failed, the last attempt with: {last}"
             make = problem if outlet.state == "down" else warning
             yield make(
                 f"channel {name}", what, "see that the receiver is up: `driftglass notify test` tries it"
             )
     if dead := outbox.counts(conn).get("dead", 0):
-        cure = "`driftglass outbox list --state dead` shows them, `driftglass outbox replay` sends them again"
+        cure = "`driftglass outbox list --dead` shows them, `driftglass outbox replay --all-dead` sends them again"
         yield problem("outbox", f"{dead} notifications were given up", cure)
     oldest_us = outbox.oldest_pending_us(conn)
     if oldest_us is not None and now_us - oldest_us > LATE_US:
         what = f"the oldest notification has waited for {(now_us - oldest_us) // MINUTE_US} minutes"
         yield problem("outbox", what, "see what is said of channels and processes")
+
+
+def _links(conn: Connection, settings: Settings) -> Iterator[Finding]:
+    if settings.public_url is not None:
+        return
+    for model in models.everyone(conn):
+        if model.contract_id is None or model.name == models.CANARY:
+            continue
+        try:
+            contract = parse(contracts.current(conn, model.id).body, f"{model.name}.yaml")
+        except ContractError:
+            continue  # told of by `_models`
+        if contract.channels:
+            what = f"links in notifications point to this machine only: {settings.base_url}"
+            cure = "set DRIFTGLASS_PUBLIC_URL to the address at which readers reach the pages"
+            yield warning("links", what, cure)
+            return
 
 
 def _canary(conn: Connection, settings: Settings, now_us: int) -> Iterator[Finding]:

@@ -279,6 +279,29 @@ def counts(conn: Connection) -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
+def waiting(conn: Connection) -> dict[str, int]:
+    """How many messages wait or are on their way on each channel that has such; empty if none has."""
+    query = (
+        select(outbox.c.channel, func.count())
+        .where(outbox.c.state.in_(["pending", "sending"]))
+        .group_by(outbox.c.channel)
+        .order_by(outbox.c.channel)
+    )
+    return {row[0]: row[1] for row in conn.execute(query)}
+
+
+def last_error(conn: Connection, channel: str) -> str | None:
+    """What the newest attempt on a channel failed with; None if it did not fail, or nothing was tried."""
+    query = (
+        select(attempts.c.error)
+        .join_from(attempts, outbox, outbox.c.id == attempts.c.outbox_id)
+        .where(outbox.c.channel == channel)
+        .order_by(attempts.c.id.desc())
+        .limit(1)
+    )
+    return conn.execute(query).scalar_one_or_none()
+
+
 def oldest_pending_us(conn: Connection) -> int | None:
     """When the oldest message that still waits was written; None if none waits."""
     waiting = select(func.min(outbox.c.created_us)).where(outbox.c.state.in_(["pending", "sending"]))

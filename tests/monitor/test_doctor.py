@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, text
+from typer.main import get_command
 
+from monitor import doctor
 from monitor.app import App
+from monitor.cli import app as command_line
 from monitor.cli import main
 from monitor.clock import SimulatedClock
 from monitor.contract import Loaded, parse
 from monitor.doctor import DAY_US, MINUTE_US, Finding, alive, examine
 from monitor.settings import Settings
-from monitor.store import chores, keys, models, processes
+from monitor.store import chores, existing, keys, models, outbox, processes
 from monitor.store import tables as t
 from monitor.store.engine import Store
 from monitor.store.models import CANARY
@@ -69,6 +74,7 @@ class House:
 def house(store: Store, monkeypatch: pytest.MonkeyPatch) -> House:
     monkeypatch.setenv("HOOK_URL", "https://hooks.example.com/hunter2")
     monkeypatch.setenv("HOOK_SECRET", "whsec_x")
+    monkeypatch.setenv("DRIFTGLASS_PUBLIC_URL", "https://drift.example.com")
     settings = Settings(database_url=store.address)
     loaded = Loaded(parse(CONTRACT), CONTRACT, Path("/nowhere"))
     watched = App(store, SimulatedClock(now()), settings).register(loaded, author="test")
@@ -125,9 +131,9 @@ def test_a_store_that_takes_no_writes(new_database: Callable[[str], str]) -> Non
 
 def test_a_disk_that_fills_up(new_database: Callable[[str], str]) -> None:
     settings = Settings(database_url=new_database("sqlite"))
-    assert [one.severity for one in examine(settings, free=lambda _: 500 << 20)] == ["warning"]
-    (full,) = examine(settings, free=lambda _: 5 << 20)
-    assert full.severity == "problem"
+    almost, _ = examine(settings, free=lambda _: 500 << 20)
+    full, _ = examine(settings, free=lambda _: 5 << 20)
+    assert (almost.about, almost.severity, full.severity) == ("disk", "warning", "problem")
     assert "5 MB are left" in full.what
 
 
@@ -145,6 +151,12 @@ def test_no_working_process(house: House) -> None:
     assert house.found() == []
     assert alive(house.settings, socket.gethostname())
     assert not alive(house.settings, "elsewhere")
+
+
+def test_a_store_in_which_no_model_is_watched(store: Store) -> None:
+    (one,) = examine(Settings(database_url=store.address))
+    assert (one.severity, one.about) == ("warning", "models")
+    assert one.what == f"no model is watched in {store.shown}"
 
 
 def test_two_releases_side_by_side(house: House) -> None:
@@ -220,6 +232,37 @@ def test_notifications_that_were_given_up_or_wait(house: House) -> None:
     assert "has waited for 120 minutes" in late.what
 
 
+def test_the_last_attempt_is_told_also_if_it_was_another_error(house: House) -> None:
+    house.insert(t.outlets, channel="shop/hook", updated_us=1, last_error="Connection refused", failures=11)
+    with house.store.write() as conn:
+        outbox.enqueue(
+            conn,
+            key="k",
+            model_id=house.model_id,
+            channel="shop/hook",
+            type="t",
+            subject="s",
+            body="",
+            now_us=1,
+        )
+        message = outbox.claim(conn, ["shop/hook"], 1, 1)
+        assert message is not None
+        for error in ("Connection refused", "hooks.example.com answered 400"):
+            outbox.add_attempt(conn, message, 1, None, error, 1.0)
+        outbox.mark_dead(conn, message, 400, "hooks.example.com answered 400")
+    down, dead = house.found()
+    assert "hooks.example.com answered 400" in down.what
+    assert "refused" not in down.what
+    assert dead.about == "outbox"
+
+
+def test_links_that_lead_to_this_machine_only(house: House) -> None:
+    house.settings = house.settings.model_copy(update={"public_url": None})
+    one = house.only()
+    assert (one.severity, one.about) == ("warning", "links")
+    assert "DRIFTGLASS_PUBLIC_URL" in one.cure
+
+
 def test_a_canary_whose_drift_was_not_found(house: House) -> None:
     with house.store.write() as conn:
         models.create(conn, CANARY, now() - DAY_US)
@@ -241,6 +284,52 @@ def test_a_key_that_expires_soon(house: House) -> None:
             keys.create(conn, name, ["read"], [], now() + days * DAY_US + MINUTE_US, "test", now())
     one = house.only()
     assert (one.about, one.what) == ("key soon", "it expires in 3 days")
+
+
+# ----- the cures ----------------------------------------------------------------------------------------------
+
+
+def commands_of_the_cures() -> list[str]:
+    """Every command between backticks in the module and in what it takes its words from."""
+    texts = [Path(module.__file__ or "").read_text("utf-8") for module in (doctor, existing)]
+    return sorted({found for text in texts for found in re.findall(r"`driftglass ([^`]+)`", text)})
+
+
+@pytest.mark.parametrize("cure", commands_of_the_cures())
+def test_every_command_of_a_cure_is_one_with_these_options(cure: str) -> None:
+    known: Any = get_command(command_line)
+    words = re.sub(r"\{[^}]*\}", "x", cure).split()
+    while words and words[0] in getattr(known, "commands", {}):
+        known = known.commands[words.pop(0)]
+    assert not hasattr(known, "commands"), f"{cure}: there is no such command"
+    options = {name for one in known.params for name in one.opts}
+    assert {word for word in words if word.startswith("-")} <= options
+    arguments = [word for word in words if not word.startswith("-")]
+    assert not arguments or len(known.params) > 0
+
+
+def test_the_cures_of_what_was_given_up_work(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    with house.store.write() as conn:
+        outbox.enqueue(
+            conn,
+            key="k",
+            model_id=house.model_id,
+            channel="shop/hook",
+            type="t",
+            subject="s",
+            body="",
+            now_us=1,
+        )
+        message = outbox.claim(conn, ["shop/hook"], 1, 1)
+        assert message is not None
+        outbox.mark_dead(conn, message, 400, "it answered 400")
+    for typed in re.findall(r"`driftglass ([^`]+)`", house.only().cure):
+        with pytest.raises(SystemExit) as ended:
+            main([*typed.split(), "-d", house.settings.database_url])
+        assert ended.value.code == 0, typed
+    with house.store.read() as conn:
+        assert outbox.counts(conn) == {"pending": 1}
+    capsys.readouterr()
 
 
 # ----- as it is typed -----------------------------------------------------------------------------------------
