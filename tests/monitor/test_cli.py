@@ -220,6 +220,28 @@ def test_a_second_run_reads_nothing_and_fail_on_tells_the_shell(cli: Cli, watche
     assert cli(*again, "--fail-on", "anything").code == 2
 
 
+CHANNEL = """\
+owner: ann
+runbook: https://runbooks.example.com/orders
+channels: {hook: {type: webhook, url: env:HOOK_URL, secret: env:HOOK_SECRET}}
+alerts: {channels: {ticket: [hook]}}
+"""
+
+
+def test_a_run_says_who_was_not_told_and_why(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK_URL", "https://hooks.example.com/hunter2")
+    monkeypatch.delenv("HOOK_SECRET", raising=False)
+    stream.write(tmp_path / "orders.csv", stream.shifted(stream.records(), stream.day(15)))
+    contract = stream.contract(tmp_path, more=CHANNEL)
+    done = cli("run", "-c", contract, "-d", store_beside(contract), "--as-of", "data")
+    (told,) = [line for line in done.err.splitlines() if "wait" in line]
+    assert re.match(r"(1 notification waits|\d+ notifications wait): orders/hook: ", told)
+    assert "HOOK_SECRET is not set" in told
+    assert "hunter2" not in done.err
+
+
 def test_every_open_episode_counts_however_many_came_after_it(
     tmp_path: Path, new_database: Callable[..., str]
 ) -> None:
@@ -419,7 +441,8 @@ def test_a_review_is_one_file_that_needs_no_other(cli: Cli, watched: Watched, tm
     assert cli("review", "-d", watched.url, "--week", "2026-W99", "--html", target).code == 2
 
 
-NO_MODEL = "driftglass: no model is watched yet: driftglass init FILE, then driftglass run\n"
+def no_model(url: str) -> str:
+    return f"driftglass: no model is watched yet in {url}: driftglass init FILE, then driftglass run\n"
 
 
 @pytest.mark.parametrize("there", [False, True])
@@ -428,17 +451,51 @@ def test_before_the_first_model_readers_say_what_to_do(
     cli: Cli, new_database: Callable[..., str], command: str, there: bool
 ) -> None:
     url = new_database("sqlite", migrated=there)
-    assert cli(command, "-d", url) == Done(0, "", NO_MODEL)
+    assert cli(command, "-d", url) == Done(0, "", no_model(url))
     assert cli(command, "-d", url, "--json").json() == (
         {"models": [], "outbox": {}} if command == "status" else []
     )
     assert Path(url.removeprefix("sqlite:///")).exists() == there
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "outbox list",
+        "outbox replay --all-dead",
+        "keys list",
+        "keys revoke x",
+        "silence list",
+        "silence expire 1",
+        "runs list",
+        "runs requeue --all",
+        "notify channels",
+        "erase m x",
+        "ack 1",
+        "export measurements",
+    ],
+)
+def test_in_the_wrong_folder_no_command_makes_a_store(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DRIFTGLASS_DATABASE_URL", raising=False)
+    done = cli(*typed.split())
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("driftglass: there is no file driftglass.db: check DRIFTGLASS_DATABASE_URL")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_first_key_may_be_made_before_the_first_model(cli: Cli, tmp_path: Path) -> None:
+    made = cli("keys", "create", "ci", "-s", "ingest", "-m", "nope", "-d", f"sqlite:///{tmp_path / 'new.db'}")
+    assert made.code == 0
+    assert "warning: no such model yet: nope" in made.err
+
+
 def test_before_the_first_model_there_is_nothing_to_review_or_check(cli: Cli, quiet: Path) -> None:
     page = quiet.with_name("review.html")
     for command in (("review", "--html", page), ("check-reference", "-c", quiet)):
-        assert cli(*command, "-d", store_beside(quiet)) == Done(2, "", NO_MODEL)
+        assert cli(*command, "-d", store_beside(quiet)) == Done(2, "", no_model(store_beside(quiet)))
     assert not page.exists()
     assert not quiet.with_name("store.db").exists()
 
@@ -457,6 +514,8 @@ def test_words_that_match_nothing_are_refused_with_those_that_do(cli: Cli, watch
     metric = cli("measurements", "-d", watched.url, "--metric", "class_shares")
     assert (family.code, metric.code) == (2, 2)
     assert "--family predicitons: there are " in family.err
+    assert "health, " in family.err
+    assert cli("alerts", "-d", watched.url, "--family", "health").code == 0
     assert "predictions" in family.err
     assert "--metric class_shares: there are " in metric.err
     assert "class_share, " in metric.err

@@ -53,7 +53,11 @@ class Unused:
 
 @pytest.fixture
 def model_id(store: Store) -> int:
-    """The words of two people everywhere that words are kept."""
+    return filled(store)
+
+
+def filled(store: Store) -> int:
+    """The words of two people everywhere that words are kept; returns the model."""
     with store.write() as conn:
         model = models.create(conn, "shop", 1).id
         for number in (1, 2):
@@ -206,6 +210,11 @@ def test_a_record_that_was_never_kept_is_still_noted_and_not_kept_later(store: S
         assert alerts.add_evidence(conn, key, NOW, [("evt-99", "x", "again", None)]) == 0
         assert [one.event_id for one in samples.of_window(conn, model_id, NOW + 1)] == ["evt-100"]
         assert not conn.execute(text("SELECT 1 FROM labels WHERE label = 'again'")).all()
+
+
+@pytest.mark.parametrize("ids", [[], [""]])
+def test_no_id_erases_nothing(store: Store, model_id: int, ids: list[str]) -> None:
+    assert set(erase(store, CLOCK, "shop", ids, "ann").values()) == {0}
 
 
 def test_a_model_that_is_not_there(store: Store, model_id: int) -> None:

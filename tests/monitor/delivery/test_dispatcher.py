@@ -33,7 +33,7 @@ class Way:
         self.asked = 0
 
     def body(self, notification: object, key: str, now_us: int) -> str:
-        raise NotImplementedError
+        return key
 
     def send(self, message: Message, now_us: int) -> int:
         self.asked += 1

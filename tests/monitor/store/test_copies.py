@@ -35,6 +35,11 @@ def names(path: Path) -> list[str]:
         return [row[0] for row in conn.execute("SELECT name FROM models ORDER BY name")]
 
 
+def put_back(store: Store, copy: Path) -> Path | None:
+    """Restore a copy as it is."""
+    return copies.restore(store, copy, lambda old, part: None)[0]
+
+
 def both(store: Store, number: int) -> None:
     """Two rows that belong together, in one transaction."""
     with store.write() as conn:
@@ -87,7 +92,7 @@ def test_a_copy_takes_the_place_of_the_store_which_stays_beside_it(filled: Store
     with filled.write() as conn:
         models.create(conn, "later", 1)
     assert filled.file is not None
-    kept = copies.restore(filled, tmp_path / "copy.db")
+    kept = put_back(filled, tmp_path / "copy.db")
     assert names(Path(filled.file)) == ["shop"]
     assert kept is not None
     assert names(kept) == ["later", "shop"]
@@ -99,7 +104,7 @@ def test_a_copy_takes_the_place_of_the_store_which_stays_beside_it(filled: Store
 def test_a_copy_can_be_put_where_no_store_is(filled: Store, tmp_path: Path) -> None:
     copies.backup(filled, tmp_path / "copy.db")
     elsewhere = Store(f"sqlite:///{tmp_path}/new.db")
-    assert copies.restore(elsewhere, tmp_path / "copy.db") is None
+    assert put_back(elsewhere, tmp_path / "copy.db") is None
     assert names(tmp_path / "new.db") == ["shop"]
 
 
@@ -109,9 +114,9 @@ def test_a_store_that_somebody_has_open_is_left_alone(filled: Store, tmp_path: P
     with other.read() as conn:
         conn.execute(select(func.count()).select_from(files))
     with pytest.raises(Conflict, match="is in use: stop every driftglass process"):
-        copies.restore(filled, tmp_path / "copy.db")
+        put_back(filled, tmp_path / "copy.db")
     other.close()
-    assert copies.restore(filled, tmp_path / "copy.db") is not None
+    assert put_back(filled, tmp_path / "copy.db") is not None
 
 
 def test_a_store_that_was_served_a_moment_ago_is_left_alone(filled: Store, tmp_path: Path) -> None:
@@ -120,31 +125,31 @@ def test_a_store_that_was_served_a_moment_ago_is_left_alone(filled: Store, tmp_p
         now_us = 4_000_000_000_000_000
         processes.seen(conn, Process("host:7:1", "worker", "1", now_us, now_us), 0)
     with pytest.raises(Conflict, match=r"in use.*\(host:7:1\)"):
-        copies.restore(filled, tmp_path / "copy.db")
+        put_back(filled, tmp_path / "copy.db")
     assert not list(tmp_path.glob("*.part"))
 
 
 def test_what_is_no_copy_is_refused(filled: Store, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database, but long enough to be looked at " * 50)
     with pytest.raises(UsageError, match="cannot be read as an SQLite file"):
-        copies.restore(filled, tmp_path / "text")
+        put_back(filled, tmp_path / "text")
     with closing(sqlite3.connect(tmp_path / "other.db")) as conn:
         conn.execute("CREATE TABLE mine (x)")
     with pytest.raises(UsageError, match="holds no tables of driftglass"):
-        copies.restore(filled, tmp_path / "other.db")
+        put_back(filled, tmp_path / "other.db")
     copies.backup(filled, tmp_path / "newer.db")
     with closing(sqlite3.connect(tmp_path / "newer.db")) as conn, conn:
         conn.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(UsageError, match="revision 9999, which this release does not know"):
-        copies.restore(filled, tmp_path / "newer.db")
+        put_back(filled, tmp_path / "newer.db")
     copies.backup(filled, tmp_path / "damaged.db")
     with (tmp_path / "damaged.db").open("r+b") as file:
         file.seek(4096 * 3)
         file.write(b"\xff" * 4096 * 8)
     with pytest.raises(UsageError, match="damaged"):
-        copies.restore(filled, tmp_path / "damaged.db")
+        put_back(filled, tmp_path / "damaged.db")
     with pytest.raises(UsageError, match="there is no"):
-        copies.restore(filled, tmp_path / "missing.db")
+        put_back(filled, tmp_path / "missing.db")
     assert filled.file is not None
     assert names(Path(filled.file)) == ["shop"]
 
@@ -154,5 +159,5 @@ def test_postgresql_has_tools_of_its_own(new_database: object, tmp_path: Path) -
     with pytest.raises(UsageError, match="pg_dump"):
         copies.backup(store, tmp_path / "copy.db")
     with pytest.raises(UsageError, match="pg_restore"):
-        copies.restore(store, tmp_path / "copy.db")
+        put_back(store, tmp_path / "copy.db")
     store.close()
