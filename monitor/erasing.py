@@ -84,8 +84,11 @@ def _quarantine(conn: Connection, model_id: int, ids: Sequence[str]) -> int:
     forms = {
         form
         for one in ids
+        if one  # nothing stands in every text
         for form in (one, json.dumps(one)[1:-1], json.dumps(one, ensure_ascii=False)[1:-1])
     }
+    if not forms:
+        return 0
     written = "|".join(re.escape(form) for form in sorted(forms))
     # The id 17 is not in 1700.
     pattern = re.compile(rf"(?<![\w-])(?:{written})(?![\w-])")

@@ -55,10 +55,19 @@ def restore(
     database: Database = None,
 ) -> None:
     """Put a copy in the place of an SQLite store that nothing uses; the old one is kept beside it."""
+    from monitor.clock import SystemClock
     from monitor.commands import open_store
-    from monitor.store import copies
+    from monitor.restoring import restore as put_back
 
     store = open_store(database, migrate=False)
-    before = copies.restore(store, file)
-    kept = f"; what was there is {before}" if before is not None else ""
+    done = put_back(store, file, SystemClock(), getpass.getuser())
+    kept = f"; what was there is {done.kept}" if done.kept is not None else ""
     typer.echo(f"{store.shown} is now what {file} holds{kept}", err=True)
+    if done.carried:
+        typer.echo(
+            f"{done.carried:,} erasures hold in it too: {done.erased:,} rows were erased again", err=True
+        )
+    if done.problem:
+        typer.echo(f"warning: {done.problem}", err=True)
+    if done.kept is not None:
+        typer.echo(f"{done.kept} still holds what people wrote: delete it once it is not needed", err=True)

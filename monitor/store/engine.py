@@ -11,8 +11,9 @@ however long it is willing to wait: hence the two engines. One transaction reads
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -47,6 +48,8 @@ _MIGRATION_LOCK = 0x6472696674
 
 class Store:
     """The store behind one database URL; creating it connects to nothing.
+
+    A file that is not there is made at the first connection, for its owner alone (0600).
 
     `url` is `sqlite:///file.db` (relative to the working folder), `sqlite:////absolute/file.db` or
     `postgresql://user:password@host/name`. `.shown` is the URL without its password.
@@ -243,6 +246,10 @@ def _sqlite_engine(url: URL, begin: str, pragmas: tuple[str, ...]) -> Engine:
         url, pool_size=POOL_SIZE, max_overflow=0, connect_args={"timeout": BUSY_TIMEOUT_SECONDS}
     )
 
+    @event.listens_for(engine, "do_connect")
+    def make(*_: object) -> None:
+        _make_private(str(url.database))
+
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # or Python begins by itself, late and deferred
@@ -254,6 +261,16 @@ def _sqlite_engine(url: URL, begin: str, pragmas: tuple[str, ...]) -> Engine:
         conn.exec_driver_sql(begin)
 
     return engine
+
+
+def _make_private(file: str) -> None:
+    """Make a store that is not there readable by its owner alone: it will hold what people wrote, and sessions.
+
+    The log beside it takes its mode from it. What cannot be made is SQLite's to tell.
+    """
+    if not file.startswith("file:"):
+        with suppress(OSError):
+            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _postgresql_engine(url: URL) -> Engine:
