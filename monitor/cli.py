@@ -115,9 +115,9 @@ def init(
     from monitor.contract.inference import infer
     from monitor.store.canonical import json_text
 
+    text = infer(target, relative_to=output.parent)  # first: a wrong file is no reason to overwrite a contract
     if output.exists() and not force:
         raise UsageError(f"{output} is there already; give another --output, or --force to overwrite it")
-    text = infer(target, relative_to=output.parent)
     schema = output.with_name("contract.schema.json")
     schema.write_text(json_text(json_schema()) + "\n", encoding="utf-8")
     output.write_text(text, encoding="utf-8")
@@ -273,7 +273,9 @@ def serve(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default 8327.")] = None,
     role: Annotated[
         str,
-        typer.Option(metavar="all|api|worker", help="`api` answers, `worker` does the jobs, `all` does both."),
+        typer.Option(
+            metavar="all|api|worker", help="`api` answers, `worker` does the jobs, `all` does both."
+        ),
     ] = "all",
 ) -> None:
     """Run the jobs, the API and the pages until stopped."""
@@ -294,7 +296,9 @@ def status(database: Database = None, as_json: Json = False) -> None:
 def alerts(
     database: Database = None,
     model: ModelName = None,
-    family: Annotated[str | None, typer.Option(help="Only this family.")] = None,
+    family: Annotated[
+        str | None, typer.Option(help="Only this family: a family of the contract, or health.")
+    ] = None,
     only_open: Annotated[bool, typer.Option("--open", help="Only what is open.")] = False,
     limit: Limit = 50,
     as_json: Json = False,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from checks.series import Family
+from monitor.alerts.families import HEALTH
 from monitor.app import App
 from monitor.clock import SystemClock
 from monitor.contract import load
@@ -17,7 +18,8 @@ from monitor.contract.values import moment
 from monitor.errors import ContractError, DriftglassError, NotFound, UsageError
 from monitor.progress import on_terminal
 from monitor.settings import load_settings
-from monitor.store import listing, models, outbox, quarantine, runs
+from monitor.store import alerts as alert_rows
+from monitor.store import existing, listing, models, outbox, outlets, quarantine, runs
 from monitor.store.engine import Store
 from monitor.terminal import (
     clock,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from sqlalchemy import RowMapping
 
     from monitor.contract import Loaded
+    from monitor.delivery.dispatch import Counts
     from monitor.pipeline import PassReport
 
     Row = Mapping[str, Any] | RowMapping
@@ -63,7 +66,6 @@ _SAID = {
     "undo": "taken back. What is normal is what it was before, from the next window that is judged.",
 }
 _NEWEST = 20  # episodes and triggers of a model that a pass shows, beside all that are open
-_NO_MODEL = "no model is watched yet: driftglass init FILE, then driftglass run"
 
 
 def open_store(database: str | None, *, migrate: bool = True) -> Store:
@@ -74,14 +76,18 @@ def open_store(database: str | None, *, migrate: bool = True) -> Store:
     return store
 
 
+def existing_store(database: str | None) -> Store:
+    """`open_store` for a command that must make none: NotFound for an SQLite file that is not there."""
+    store = open_store(database, migrate=False)
+    existing.require(store)
+    store.upgrade()
+    return store
+
+
 def _reader(database: str | None) -> Store | None:
     """The store to read from; None while no model is watched. Makes no SQLite file that is not there."""
-    from sqlalchemy.engine import make_url
-
-    url = database or load_settings().database_url
-    store = Store(url)
-    file = make_url(url).database or ""
-    if store.dialect == "sqlite" and not file.startswith("file:") and not Path(file).exists():
+    store = open_store(database, migrate=False)
+    if existing.missing(store) is not None:
         return None
     store.upgrade()
     with store.read() as conn:
@@ -91,9 +97,15 @@ def _reader(database: str | None) -> Store | None:
     return None
 
 
-def _no_model(empty: object, *, as_json: bool) -> None:
+def _no_model_in(database: str | None) -> str:
+    """That no model is watched, and in which store was looked; its password is hidden."""
+    shown = open_store(database, migrate=False).shown
+    return f"no model is watched yet in {shown}: driftglass init FILE, then driftglass run"
+
+
+def _no_model(database: str | None, empty: object, *, as_json: bool) -> None:
     """What a reader says while no model is watched; programs get `empty`."""
-    print(f"driftglass: {_NO_MODEL}", file=sys.stderr)  # noqa: T201 - this is the command line
+    print(f"driftglass: {_no_model_in(database)}", file=sys.stderr)  # noqa: T201 - this is the command line
     if as_json:
         print_json(empty)
 
@@ -118,7 +130,7 @@ def one_pass(
     try:
         failed = _pass_over(app, usable, until_us, {"auto": None, "data": True}.get(as_of, False))
         if deliver:
-            app.deliver()
+            _tell_undelivered(app.store, app.deliver())
         episodes, triggers = _found(app.store, sorted({loaded.contract.model for loaded in usable}))
         if as_json:
             print_json([plain(row) for row in episodes])
@@ -200,6 +212,22 @@ def _tell(name: str, report: PassReport) -> None:
         print(f"{name}: {note}", file=sys.stderr)  # noqa: T201 - as above
 
 
+def _tell_undelivered(store: Store, counts: Counts) -> None:
+    """Who was not told, a line for each channel on standard error; silent if nothing waits and nothing was given up."""
+    with store.read() as conn:
+        waits = outbox.waiting(conn)
+        known = outlets.known(conn, list(waits))
+        for channel, count in waits.items():
+            error = outbox.last_error(conn, channel)
+            if error is None and channel in known:
+                error = known[channel].last_error
+            said = "1 notification waits" if count == 1 else f"{count:,} notifications wait"
+            print(f"{said}: {channel}: {error or 'not tried yet'}", file=sys.stderr)  # noqa: T201 - as above
+    if counts.dead:
+        said = "1 notification was" if counts.dead == 1 else f"{counts.dead:,} notifications were"
+        print(f"{said} given up: see `driftglass outbox list --dead`", file=sys.stderr)  # noqa: T201 - as above
+
+
 # ----- what is there --------------------------------------------------------------------------------------------
 
 
@@ -207,7 +235,7 @@ def show_status(database: str | None, *, as_json: bool) -> None:
     """How far every model is, what was set aside, and what waits or failed."""
     store = _reader(database)
     if store is None:
-        _no_model({"models": [], "outbox": {}}, as_json=as_json)
+        _no_model(database, {"models": [], "outbox": {}}, as_json=as_json)
         return
     with store.read() as conn:
         rows = [
@@ -251,10 +279,10 @@ def show_alerts(
     database: str | None, model: str | None, *, family: str | None, only_open: bool, limit: int, as_json: bool
 ) -> None:
     """Episodes, newest first."""
-    _one_of("--family", family, get_args(Family))
+    _one_of("--family", family, (*get_args(Family), HEALTH))
     store = _reader(database)
     if store is None:
-        _no_model([], as_json=as_json)
+        _no_model(database, [], as_json=as_json)
         return
     with store.read() as conn:
         page = listing.episodes(
@@ -276,7 +304,7 @@ def explain_alert(alert: int, database: str | None, *, as_json: bool) -> None:
 
     store = _reader(database)
     if store is None:
-        raise NotFound(_NO_MODEL)
+        raise NotFound(_no_model_in(database))
     show_explanation(store, alert, as_json=as_json)
 
 
@@ -288,7 +316,7 @@ def show_performance(
 
     store = _reader(database)
     if store is None:
-        _no_model([], as_json=as_json)
+        _no_model(database, [], as_json=as_json)
         return
     app = App(store, SystemClock(), load_settings())
     show(app, model, windows=windows, recalibrate=recalibrate, as_json=as_json)
@@ -301,7 +329,7 @@ def show_unlike(database: str | None, model: str | None, *, limit: int, as_json:
 
     store = _reader(database)
     if store is None:
-        _no_model([], as_json=as_json)
+        _no_model(database, [], as_json=as_json)
         return
     unlike.show_unlike(store, model, limit=limit, as_json=as_json)
 
@@ -310,7 +338,7 @@ def show_triggers(database: str | None, model: str | None, *, limit: int, as_jso
     """Retraining triggers, newest first."""
     store = _reader(database)
     if store is None:
-        _no_model([], as_json=as_json)
+        _no_model(database, [], as_json=as_json)
         return
     with store.read() as conn:
         page = listing.triggers(conn, model_id=_model_id(conn, model), limit=limit)
@@ -333,7 +361,7 @@ def show_measurements(
     """The newest measurements that match, in order of time."""
     store = _reader(database)
     if store is None:
-        _no_model([], as_json=as_json)
+        _no_model(database, [], as_json=as_json)
         return
     with store.read() as conn:
         chosen = [models.get(conn, model)] if model else models.everyone(conn)
@@ -385,7 +413,7 @@ def show_replay(database: str | None, verdict: str, *, as_json: bool) -> bool:
     model, start_us, series = verdict_of(verdict)
     store = _reader(database)
     if store is None:
-        raise NotFound(_NO_MODEL)
+        raise NotFound(_no_model_in(database))
     found = replay(store, model, start_us, series)
     if as_json:
         print_json(found.to_dict())
@@ -417,13 +445,20 @@ def give_feedback(database: str | None, alert: int, verdict: str, *, note: str, 
     _one_of("feedback", verdict, ("expected", "false-alarm", "undo"))
     store = _reader(database)
     if store is None:
-        raise NotFound(_NO_MODEL)
+        raise NotFound(_no_model_in(database))
     now_us = SystemClock().now_us()
     with store.write() as conn:
+        inhibited_by = alert_rows.get(conn, alert).inhibited_by
         if verdict == "undo":
             feedback.undo(conn, alert, by, now_us)
         else:
             feedback.give(conn, alert, verdict, note, by, now_us)  # type: ignore[arg-type]  # one of the words above
+    if verdict == "expected" and inhibited_by is not None:
+        warned = (
+            f"warning: the {inhibited_by} break explains alert {alert}: as expected, it teaches broken data as normal; "
+            f"if that is not meant: driftglass feedback {alert} undo"
+        )
+        print(warned, file=sys.stderr)  # noqa: T201 - this is the command line
     print_out(f"alert {alert}: {_SAID[verdict]}")
 
 
@@ -435,7 +470,7 @@ def judge_reference(contract: Path, database: str | None, *, as_json: bool) -> N
     loaded = load(contract)
     store = _reader(settings.database_url)
     if store is None:
-        raise NotFound(_NO_MODEL)
+        raise NotFound(_no_model_in(database))
     store.close()
     app = App.open(settings)
     with app.store.read() as conn:
@@ -497,7 +532,7 @@ def export_measurements(database: str | None, model: str | None, output: Path | 
     """CSV in canonical order to a file or standard output; the sha256 of all of it to standard error."""
     from monitor.store import measurements
 
-    store = open_store(database)
+    store = existing_store(database)
     digest = hashlib.sha256()
     target = output.open("w", encoding="utf-8", newline="") if output else sys.stdout
     try:
@@ -519,7 +554,7 @@ def write_review(week: str, html: Path | None, database: str | None) -> None:
 
     store = _reader(database)
     if store is None:
-        raise NotFound(_NO_MODEL)
+        raise NotFound(_no_model_in(database))
     if week == "latest":
         with store.read() as conn:
             ends = [

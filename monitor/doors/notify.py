@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.doors.keys import Database, Json
+from monitor.doors.keys import Database, Json, opened
 from monitor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,8 +49,8 @@ def try_channel(
         loaded = load(contract)
         watched = Watched(0, loaded.contract.model, loaded.contract, loaded.base_path)
     else:
-        with _opened(database) as opened:
-            watched = _watched(opened, model)
+        with opened(database) as service:
+            watched = _watched(service, model)
     spec = watched.contract.channels.get(channel)
     if spec is None:
         raise UsageError(_no_channel(watched, channel))
@@ -91,9 +89,9 @@ def show(model: Model = None, database: Database = None, as_json: Json = False) 
     from monitor.delivery.overview import channels_of
     from monitor.store.canonical import json_text
 
-    with _opened(database) as opened:
-        watched = _watched(opened, model)
-        with opened.store.read() as conn:
+    with opened(database) as service:
+        watched = _watched(service, model)
+        with service.store.read() as conn:
             found = channels_of(conn, watched)
     if as_json:
         typer.echo(json_text(found))
@@ -111,32 +109,17 @@ def enable(channel: Channel, model: Model = None, database: Database = None) -> 
 
     from monitor.delivery.overview import enable as enable_channel
 
-    with _opened(database) as opened:
-        watched = _watched(opened, model)
+    with opened(database) as service:
+        watched = _watched(service, model)
         if channel not in watched.contract.channels:
             raise UsageError(_no_channel(watched, channel))
-        with opened.store.write() as conn:
-            enable_channel(conn, watched, channel, getpass.getuser(), opened.clock.now_us())
+        with service.store.write() as conn:
+            enable_channel(conn, watched, channel, getpass.getuser(), service.clock.now_us())
     typer.echo(f"channel {channel} of {watched.name} sends again", err=True)
 
 
-@contextmanager
-def _opened(database: str | None) -> Iterator[App]:
-    from monitor.app import App
-    from monitor.settings import load_settings
-
-    settings = load_settings()
-    if database is not None:
-        settings = settings.model_copy(update={"database_url": database})
-    opened = App.open(settings)
-    try:
-        yield opened
-    finally:
-        opened.store.close()
-
-
-def _watched(opened: App, model: str | None) -> Watched:
-    everyone = opened.watched()
+def _watched(app: App, model: str | None) -> Watched:
+    everyone = app.watched()
     named = [one for one in everyone if model in (None, one.name)]
     if len(named) == 1:
         return named[0]

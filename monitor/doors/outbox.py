@@ -28,7 +28,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """What waits and what was given up, newest first, with the last answer."""
-    from monitor.commands import open_store
+    from monitor.commands import existing_store
     from monitor.store import outbox
     from monitor.store.canonical import json_text
 
@@ -37,7 +37,7 @@ def show(
         states += ["pending", "sending"]
     if everything:
         states += ["sent"]
-    with closing(open_store(database)) as store, store.read() as conn:
+    with closing(existing_store(database)) as store, store.read() as conn:
         found = [
             message for state in states for message in outbox.list_messages(conn, state=state, limit=limit)
         ]
@@ -69,13 +69,13 @@ def replay(
     import getpass
 
     from monitor.clock import SystemClock
-    from monitor.commands import open_store
+    from monitor.commands import existing_store
     from monitor.store import audit, outbox
 
     if (message is None) != all_dead:
         raise UsageError("name one message, or say --all-dead")
     now_us = SystemClock().now_us()
-    with closing(open_store(database)) as store, store.write() as conn:
+    with closing(existing_store(database)) as store, store.write() as conn:
         if message is not None:
             outbox.replay(conn, message, now_us)
             count = 1

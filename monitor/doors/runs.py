@@ -36,7 +36,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Runs that were given up, or that are in another state, newest window first."""
-    from monitor.commands import open_store
+    from monitor.commands import existing_store
     from monitor.store import models, runs
 
     states: dict[str, runs.State] = {
@@ -47,7 +47,7 @@ def show(
     }
     if state not in states:
         raise UsageError(f"--state {state}: write dead, failed, running or queued")
-    store = open_store(database)
+    store = existing_store(database)
     try:
         with store.read() as conn:
             names = {one.id: one.name for one in models.everyone(conn)}
@@ -79,14 +79,14 @@ def requeue(
 ) -> None:
     """Try dead runs again: their windows are measured and judged anew, and those after them judged again."""
     from monitor import jobs
-    from monitor.commands import open_store
+    from monitor.commands import existing_store
     from monitor.errors import Conflict
     from monitor.store import runs
     from monitor.store.clock import clock_of
 
     if bool(numbers) == every:
         raise UsageError("name the runs, or write --all")
-    store = open_store(database)
+    store = existing_store(database)
     try:
         clock = clock_of(store)
         with store.read() as conn:
