@@ -93,6 +93,12 @@ class Found:
         return not self.is_number and self.unique_share > 0.3 and self.spaces >= 2
 
     @property
+    def is_key(self) -> bool:
+        """Words without spaces that are unique: by name, or plain ASCII (not all languages put spaces)."""
+        unique = bool(self.words) and self.unique_share > 0.95 and self.spaces < 0.1
+        return unique and (self.named("id") or all(word.isascii() for word in self.words))
+
+    @property
     def is_category(self) -> bool:
         return 2 <= len(self.distinct) <= _MOST_VALUES
 

@@ -88,6 +88,9 @@ def _contract(
     times = time_column(found, tables)
     if times is None:
         names = ", ".join(column.name for column in found)
+        if not names or not any(table.num_rows for table in tables):
+            header = f", only the columns {names}" if names else ""
+            raise UsageError(f"there is no record in the data{header}: init needs some to look at")
         raise UsageError(
             f"no column holds the time of a record (there are {names}); "
             "add one, or write the contract by hand"

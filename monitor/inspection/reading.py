@@ -41,6 +41,7 @@ LEARNT = 100_000
 MAX_TEXT_BYTES = 2_048
 _TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
 _SHOWN_REJECTS = 5
+_PLAIN_NAMES = ("text", "message", "body", "content")  # the surest first
 
 
 @dataclass(frozen=True)
@@ -262,11 +263,20 @@ def _column(path: str, column: str | None) -> str | None:
         ]
         hint = f"did you mean {close[0]}? " if close else ""
         raise UsageError(f"{path} has no column {column}; {hint}There are: {', '.join(names) or 'none'}")
-    texts = [one for one in found if one.named("text")] or [one for one in found if one.is_text]
+    texts = _texts(found)
     if len(texts) != 1:
         which = ", ".join(one.name for one in texts or found) or "none"
         raise UsageError(f"{path}: say which column holds the text, with --column; there are: {which}")
     return texts[0].name
+
+
+def _texts(found: Sequence[guess.Found]) -> Sequence[guess.Found]:
+    """The columns that may be the text: by name, else by what is in them; one of a plain name before the others."""
+    named = [one for one in found if one.named("text")]
+    # message_id is named like a text and is none; a column that is alone is what there is to read.
+    texts = [one for one in named if not one.is_key] or named or [one for one in found if one.is_text]
+    plain = [one for name in _PLAIN_NAMES for one in texts if one.name.lower() == name]
+    return plain[:1] or texts
 
 
 def _exists(path: str) -> None:

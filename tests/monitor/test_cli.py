@@ -160,6 +160,9 @@ def test_init_writes_a_contract_that_holds_and_overwrites_nothing(cli: Cli, quie
     refused = cli("init", records, "-o", target)
     assert refused.code == 2
     assert "--force" in refused.err
+    wrong = cli("init", records.with_name("nosuch.csv"), "-o", target)
+    assert "nosuch.csv" in wrong.err
+    assert "--force" not in wrong.err
     assert "# my own word" in target.read_text("utf-8")
     assert cli("init", records, "-o", target, "--force").code == 0
     assert "# my own word" not in target.read_text("utf-8")

@@ -159,7 +159,8 @@ def test_data_that_cannot_be_watched_is_said(tmp_path: Path) -> None:
     for name, content, reason in (
         ("no_time.csv", "a,b\n1,2\n3,4\n", "no column holds the time"),
         ("only_time.csv", "at\n2026-08-01\n", "nothing|no text"),
-        ("empty.csv", "", "no column holds the time"),
+        ("empty.csv", "", "no record in the data: init needs"),
+        ("header.csv", "a,b\n", "no record in the data, only the columns a, b: init"),
     ):
         (tmp_path / name).write_text(content, encoding="utf-8")
         with pytest.raises(UsageError, match=reason):

@@ -109,6 +109,28 @@ def test_with_two_texts_the_column_must_be_said(inspect, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("head", "rows", "column"),
+    [
+        ("message_id,text", ["m-1,where is my parcel", "m-2,it is late"], "text"),
+        ("text_key,comment", ["a1,where is my parcel", "a2,it is late"], "comment"),
+        ("message_id,message", ["1,これは壊れています", "2,とても便利です"], "message"),
+        (
+            "title,description,text",
+            ["hello you,it is red,where is it", "so late,it is blue,thank you"],
+            "text",
+        ),
+        ("text,label", ["hello,a", "thanks,b"], "text"),
+    ],
+)
+def test_the_column_of_messages_is_found_beside_others_that_are_named_like_it(
+    tmp_path: Path, head: str, rows: list[str], column: str
+) -> None:
+    file = tmp_path / "messages.csv"
+    file.write_text("\n".join([head, *rows, ""]), "utf-8")
+    assert reading._column(str(file), None) == column
+
+
+@pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (("nowhere.csv",), "no such file"),
