@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -284,18 +285,19 @@ def show_alerts(
     if store is None:
         _no_model(database, [], as_json=as_json)
         return
-    with store.read() as conn:
-        page = listing.episodes(
-            conn,
-            model_id=_model_id(conn, model),
-            family=family,
-            resolved=False if only_open else None,
-            limit=limit,
-        )
-    if as_json:
-        print_json([plain(row) for row in page.rows])
-    else:
-        print_out(episode_list(store, page.rows))
+    with closing(store):
+        with store.read() as conn:
+            page = listing.episodes(
+                conn,
+                model_id=_model_id(conn, model),
+                family=family,
+                resolved=False if only_open else None,
+                limit=limit,
+            )
+        if as_json:
+            print_json([plain(row) for row in page.rows])
+        else:
+            print_out(episode_list(store, page.rows))
 
 
 def explain_alert(alert: int, database: str | None, *, as_json: bool) -> None:
@@ -305,7 +307,8 @@ def explain_alert(alert: int, database: str | None, *, as_json: bool) -> None:
     store = _reader(database)
     if store is None:
         raise NotFound(_no_model_in(database))
-    show_explanation(store, alert, as_json=as_json)
+    with closing(store):
+        show_explanation(store, alert, as_json=as_json)
 
 
 def show_performance(
@@ -447,7 +450,7 @@ def give_feedback(database: str | None, alert: int, verdict: str, *, note: str, 
     if store is None:
         raise NotFound(_no_model_in(database))
     now_us = SystemClock().now_us()
-    with store.write() as conn:
+    with closing(store), store.write() as conn:
         inhibited_by = alert_rows.get(conn, alert).inhibited_by
         if verdict == "undo":
             feedback.undo(conn, alert, by, now_us)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from monitor.alerts.attributes import Damage, Mix, Moved
 from monitor.alerts.message import safe
 from monitor.reports import words
 from monitor.reports.episodes import damage_view, everything
+from monitor.store import outbox
+from monitor.store.alerts import EventRow
 from monitor.store.engine import Store
-from monitor.terminal import clock, headed, print_json, print_out, short
+from monitor.terminal import clock, headed, print_json, print_out, short, standing
 from monitor.web.charts import number
 
 if TYPE_CHECKING:
@@ -20,11 +22,14 @@ if TYPE_CHECKING:
 # Rows of a table that are read; the others are counted, and all are in the JSON.
 _MOST_ROWS, _FEW = 8, 5
 
+_Tried = Mapping[int, Sequence[outbox.Attempt]]
+
 
 def show_explanation(store: Store, alert: int, *, as_json: bool) -> None:
     """Print what is known of an alert; the JSON is that of the API. NotFound if there is none."""
     with store.read() as conn:
         known = everything(conn, alert)
+        tried = {sent.id: outbox.attempts_of(conn, sent.id) for sent in known["notifications"]}
     if as_json:
         from monitor.api.schemas import AlertDetail
 
@@ -32,12 +37,12 @@ def show_explanation(store: Store, alert: int, *, as_json: bool) -> None:
         return
     from rich.markup import escape
 
-    for block in _blocks(known):
+    for block in _blocks(known, tried):
         # Text of other people is never markup.
         print_out(escape(block) if isinstance(block, str) else block)
 
 
-def _blocks(known: dict[str, Any]) -> Iterator[RenderableType]:
+def _blocks(known: dict[str, Any], tried: _Tried) -> Iterator[RenderableType]:
     yield _head(known)
     yield "\n".join(safe(sentence) for sentence in known["sentences"] or (known["summary"],))
     beside = [known[name] for name in ("campaign", "newcomers") if known[name]]
@@ -55,13 +60,13 @@ def _blocks(known: dict[str, Any]) -> Iterator[RenderableType]:
         yield _titled("Examples (redacted)")
         yield "\n".join(_example(row) for row in known["evidence"][:_MOST_ROWS])
     yield _titled("What happened")
-    yield _history(known)
+    yield _history(known, tried)
 
 
 def _head(known: dict[str, Any]) -> RenderableType:
     from rich.text import Text
 
-    until = "open" if known["closed_us"] is None else f"until {clock(known['closed_us'])}"
+    until = standing(known["closed_us"], known["close_reason"])
     head = Text(f"#{known['id']}  {clock(known['opened_us'])}  ", "bold")
     head.append(known["family"], "bold red" if known["severity"] == "page" else "bold yellow")
     head.append(f"  {known['severity']}, {until}  [{known['model']}]")
@@ -177,14 +182,29 @@ def _example(row: Any) -> str:
     return line if row.repair is None else f"{line}\n{'':24}ftfy would read: {safe(row.repair)}"
 
 
-def _history(known: dict[str, Any]) -> str:
-    happened = [
-        (event.at_us, f"{event.event}, window {clock(event.window_start_us)}") for event in known["events"]
-    ]
-    happened += [
-        (sent.created_us, f"told {safe(sent.channel)}: {sent.state}") for sent in known["notifications"]
-    ]
+def _history(known: dict[str, Any], tried: _Tried) -> str:
+    happened = [(event.at_us, _event(event)) for event in known["events"]]
+    happened += [_message(sent, tried[sent.id]) for sent in known["notifications"]]
     lines = [f"  {clock(at_us)}  {what}" for at_us, what in sorted(happened, key=lambda one: one[0])]
     if known["trigger_id"]:
         lines.append(f"  retraining {known['trigger_id']}: see `driftglass triggers`")
     return "\n".join(lines) or "  nothing is recorded"
+
+
+def _event(event: EventRow) -> str:
+    """What happened, in which window; of what a person did, who and with what words."""
+    verdict, by, note = (str(event.detail.get(name) or "") for name in ("verdict", "by", "note"))
+    said = f"{event.event} {safe(verdict)}" if verdict else event.event
+    if not by:
+        return f"{said}, window {clock(event.window_start_us)}"
+    return f"{said} by {safe(by)}" + (f": {safe(note)}" if note else "")
+
+
+def _message(sent: outbox.Message, attempts: Sequence[outbox.Attempt]) -> tuple[int, str]:
+    """When a message was sent, or last tried, or else written; and how it is with it."""
+    to = f"message to {safe(sent.channel)}"
+    tried_us = attempts[-1].at_us if attempts else sent.created_us
+    why = safe(sent.last_error) if sent.last_error else "not tried yet"
+    if sent.state == "sent":
+        return sent.sent_us if sent.sent_us is not None else tried_us, f"{to} sent"
+    return tried_us, f"{to} was given up: {why}" if sent.state == "dead" else f"{to} waits: {why}"

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     Row = Mapping[str, Any] | RowMapping
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CLOSED = {
+    alert_rows.CLEAN: "resolved",
+    alert_rows.RULE_CHANGED: "its rule changed",
+    "feedback: expected": "marked expected",
+    "feedback: false-alarm": "marked a false alarm",
+}
 _EXAMPLES = 2  # of an episode, on a terminal; the page has them all
 
 
@@ -34,7 +40,7 @@ def episode_list(store: Store, rows: Iterable[Row]) -> Group:
         shown = {row["id"]: alert_rows.evidence_of(conn, row["id"], _EXAMPLES) for row in ordered}
     for row in ordered:
         attributes = Attributes.decode(row["attributes"])
-        until = f"until {clock(row['closed_us'])}" if row["closed_us"] is not None else row["state"]
+        until = standing(row["closed_us"], row["close_reason"])
         state = f"{until}, explained by the {row['inhibited_by']} break" if row["inhibited_by"] else until
         block = Text(overflow="fold")
         block.append(f"#{row['id']}  {clock(row['opened_us'])}  ", "bold")
@@ -48,6 +54,14 @@ def episode_list(store: Store, rows: Iterable[Row]) -> Group:
             block.append(f"    {example.label}: {example.excerpt}\n", "dim")
         blocks.append(block)
     return Group(*blocks) if blocks else Group(Text("no alerts"))
+
+
+def standing(closed_us: int | None, reason: str | None) -> str:
+    """ "open", or until when an episode was and why it is closed."""
+    if closed_us is None:
+        return "open"
+    why = _CLOSED.get(reason or "", reason)
+    return f"until {clock(closed_us)}" + (f" ({why})" if why else "")
 
 
 def trigger_list(rows: Iterable[Row]) -> Group:

@@ -105,6 +105,7 @@ def add_silence(
     """Tell nobody of what matches. At its end people are told of what is still so; an escalation is always told."""
     from monitor.alerts import acts
     from monitor.commands import time_us
+    from monitor.terminal import clock
 
     if severity not in (None, "page", "ticket"):
         raise UsageError(f"--severity {severity}: write page or ticket")
@@ -123,7 +124,9 @@ def add_silence(
             author=by or getpass.getuser(),
             now_us=now_us,
         )
-    typer.echo(made.id)
+    what = ", ".join(value for value in (model, family, segment, severity) if value)
+    begins = "" if starts is None else f" from {clock(starts_us)} UTC"
+    typer.echo(f"silence {made.id}: nobody is told of {what}{begins} for {lasts}", err=True)
 
 
 @app.command("list")
@@ -136,7 +139,7 @@ def list_silences(
     from dataclasses import asdict
 
     from monitor.store import silences
-    from monitor.terminal import headed, iso, print_json, print_out
+    from monitor.terminal import clock, headed, print_json, print_out
 
     with opened(database) as found, found.store.read() as conn:
         now_us = found.clock.now_us()
@@ -144,11 +147,14 @@ def list_silences(
     if as_json:
         print_json([{**asdict(row), "state": row.state(now_us)} for row in rows])
         return
-    table = headed("silence", "state", "model", "family", "segment", "severity", "until", "by", "comment")
+    table = headed(
+        "silence", "state", "model", "family", "segment", "severity", "until (UTC)", "by", "comment"
+    )
     for row in rows:
         matchers = [value or "any" for value in (row.model, row.family, row.segment, row.severity)]
-        ends = iso(row.expires_us) or ""
-        table.add_row(str(row.id), row.state(now_us), *matchers, ends, row.author, row.comment)
+        table.add_row(
+            str(row.id), row.state(now_us), *matchers, clock(row.expires_us), row.author, row.comment
+        )
     print_out(table if rows else "nothing is silenced")
 
 

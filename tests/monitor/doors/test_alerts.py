@@ -12,6 +12,7 @@ from monitor.cli import main
 from monitor.clock import SystemClock
 from monitor.store import alerts
 from monitor.store.engine import Store
+from monitor.terminal import clock
 from tests.monitor.alerting import HOUR, add_model, breach
 
 
@@ -51,11 +52,15 @@ def test_ack_snooze_and_annotate(database: str, store: Store, capsys: pytest.Cap
 def test_silences_come_and_go(database: str, capsys: pytest.CaptureFixture[str]) -> None:
     add = ("silence", "add", "--family", "encoding", "--comment", "a migration", "--by", "ada")
     assert run(database, *add, "--for", "2d") == 0
-    assert capsys.readouterr().out.strip() == "1"
+    assert capsys.readouterr().err == "silence 1: nobody is told of encoding for 2d\n"
     assert run(database, "silence", "list", "--json") == 0
     (found,) = json.loads(capsys.readouterr().out)
     assert (found["family"], found["author"], found["state"]) == ("encoding", "ada", "active")
     assert found["expires_us"] - found["starts_us"] == 48 * HOUR
+    assert run(database, "silence", "list") == 0
+    listed = capsys.readouterr().out
+    assert "until (UTC)" in listed
+    assert clock(found["expires_us"]) in listed
     assert run(database, "silence", "expire", "1") == 0
     assert run(database, "silence", "list") == 0
     assert "nothing is silenced" in capsys.readouterr().out
