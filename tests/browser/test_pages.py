@@ -120,3 +120,36 @@ def test_a_chart_says_in_words_what_it_shows(page: Page, address: str) -> None:
     page.goto(f"{address}/alerts/2")
     chart = page.get_by_role("img", name="mojibake").first
     assert "windows in breach" in chart.evaluate("svg => svg.querySelector('desc').textContent")
+
+
+def test_on_a_small_screen_examples_come_first_and_acts_are_folded(browser: Browser, address: str) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 1600})
+    page.goto(f"{address}/alerts/2")
+    assert page.locator("form input[name=note]:visible").count() == 0
+    example = page.locator(".examples .text").first.bounding_box()
+    act = page.locator("details.act").first.bounding_box()
+    assert example is not None
+    assert act is not None
+    assert example["y"] < 900, "evidence is on the first screen or the next"
+    assert example["y"] < act["y"]
+    page.close()
+
+
+def test_the_keyboard_opens_an_act_and_so_does_the_link_of_a_message(page: Page, address: str) -> None:
+    page.goto(f"{address}/alerts/2")
+    page.locator("details.act summary", has_text="Note").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "note-note"
+    page.goto(f"{address}/review/{WEEK}")
+    page.goto(f"{address}/alerts/2#silence")
+    assert page.locator("#silence-note").is_visible()
+    assert not page.locator("#note-note").is_visible()
+
+
+def test_the_last_line_ends_where_its_words_end(page: Page, address: str) -> None:
+    for path in ("/login", "/alerts/2"):
+        page.goto(address + path)
+        last = page.locator("footer p").inner_text().strip()
+        assert last.startswith("driftglass")
+        assert not last.endswith("·"), path
