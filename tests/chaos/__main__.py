@@ -61,6 +61,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--inside", choices=PARTS, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    os.environ.setdefault("CHAOS_PATIENCE", str(options.patience))
     if options.inside:
         return _inside(Form(options.short, Path.cwd(), options.seed, options.inside))
     _adopt_orphans()

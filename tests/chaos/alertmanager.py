@@ -28,6 +28,7 @@ from monitor.delivery.post import Poster
 from monitor.store import outbox
 from monitor.store.engine import Store
 from monitor.store.tables import alerts, episodes, models
+from tests.chaos.fleet import patience
 from tests.chaos.table import Form, Row
 from tests.monitor.alerting import CONTEXT
 from tests.monitor.alerts.test_message import SUBJECT
@@ -222,7 +223,7 @@ def _hook() -> Iterator[tuple[str, list[str]]]:
 
 
 def _until(holds: Callable[[], bool], seconds: float) -> bool:
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * patience()
     while not holds():
         if time.monotonic() > end:
             return False

@@ -58,8 +58,14 @@ def database(kind: str, folder: Path) -> Iterator[tuple[str, Server | None]]:
         server.remove()
 
 
+def patience() -> float:
+    """How many times as long as on two idle cores something may take: --patience."""
+    return max(1.0, float(os.environ.get("CHAOS_PATIENCE", "1")))
+
+
 def wait_until(said: str, true: Callable[[], bool], seconds: float) -> None:
     """Wait for something. TimeoutError says what did not come."""
+    seconds *= patience()
     deadline = time.monotonic() + seconds
     while not true():
         if time.monotonic() > deadline:

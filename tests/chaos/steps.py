@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import psutil
 
 from monitor import failpoints
+from tests.chaos.fleet import patience
 from tests.chaos.scenes import KINDS, LEASE_SECONDS, Scenes, prepared
 from tests.chaos.table import Form, Row
 
@@ -71,7 +72,7 @@ def _try(form: Form, scenes: Scenes, kind: str, point: str) -> Tried:
 
 
 def _died(pid: int) -> bool:
-    deadline = time.monotonic() + REACHED_SECONDS
+    deadline = time.monotonic() + REACHED_SECONDS * patience()
     while psutil.pid_exists(pid):
         if time.monotonic() > deadline:
             return False
