@@ -24,6 +24,14 @@ log = logging.getLogger("driftglass.client")
 
 BATCH_BYTES = 1 << 20
 _AT_EXIT_SECONDS = 2.0
+_LAST_SECONDS = 0.5
+# They may pass by themselves, but more often somebody has to do something.
+_NEEDS_SOMEBODY = {
+    401: "the key is not known to the service",
+    403: "the key has not the scope `ingest`",
+    404: "there is no such model, or not for this key",
+    409: "the contract of the model does not take this",
+}
 
 
 class Client:
@@ -93,7 +101,10 @@ class Client:
             return not self._queue and not self._busy
 
     def close(self, timeout: float = 5.0) -> None:
-        """Flush, and stop. What could not be sent until then is dropped and counted; so is what is logged later."""
+        """Flush, and stop. What could not be sent until then is dropped and counted; so is what is logged later.
+
+        An attempt that is still under way half a second after that counts as dropped, though it may yet arrive.
+        """
         self.flush(timeout)
         with self._changed:
             self._closed = True
@@ -101,6 +112,9 @@ class Client:
             self._queue.clear()
             self._bytes = 0
             self._changed.notify_all()
+            # A thread that waits to try again gives up at once; one within an attempt may take long.
+            self._changed.wait_for(lambda: not self._busy, _LAST_SECONDS)
+            self._settle("dropped_closed", self._in_hand)
         _living.discard(self)
 
     def __enter__(self) -> Self:
@@ -120,6 +134,8 @@ class Client:
         self._queue: deque[tuple[str, bytes]] = deque()
         self._bytes = 0
         self._busy = False
+        self._in_hand = 0
+        self._warned = False
         self._hurry = False
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -174,7 +190,8 @@ class Client:
                     self._send(sender, kind, lines, chance)
                 except Exception:
                     log.exception("a batch could not be sent")
-                    self._count("dropped_refused", len(lines))
+                    with self._changed:
+                        self._settle("dropped_refused", self._in_hand)
                 finally:
                     with self._changed:
                         self._busy = False
@@ -208,6 +225,7 @@ class Client:
                 size += len(line)
             self._bytes -= size
             self._busy = True
+            self._in_hand = len(lines)
             return kind, lines
 
     def _send(self, sender: Sender, kind: str, lines: list[bytes], chance: random.Random) -> None:
@@ -226,15 +244,31 @@ class Client:
                 return
             if told.fate in ("refused", "smaller"):
                 log.warning("%d %s were refused and are dropped: %s", len(lines), kind, told.why)
-                self._count("dropped_refused", len(lines))
+                with self._changed:
+                    self._settle("dropped_refused", len(lines))
                 return
+            self._warn_once(told.status, kind)
             attempt += 1
             wait = wait_seconds(attempt, told.wait_seconds, chance)
             if time.monotonic() + wait > deadline or not self._pause(wait):
                 log.warning("%d %s could not be sent and are dropped: %s", len(lines), kind, told.why)
-                self._count("dropped_given_up", len(lines))
+                with self._changed:
+                    self._settle("dropped_given_up", len(lines))
                 return
-            self._count("retries", 1)
+            with self._changed:
+                self.counts["retries"] += 1
+
+    def _warn_once(self, status: int | None, kind: str) -> None:
+        """Tell of a key or a model that does not fit, at the first answer that says so; never the key."""
+        if status in _NEEDS_SOMEBODY and not self._warned:
+            self._warned = True
+            log.warning(
+                "the service does not take %s: %d, %s; they are sent again until it does, for %.0f s at most",
+                kind,
+                status,
+                _NEEDS_SOMEBODY[status],
+                self._give_up_seconds,
+            )
 
     def _pause(self, seconds: float) -> bool:
         """Wait; False if the client was closed meanwhile."""
@@ -248,15 +282,20 @@ class Client:
         quarantined = told.body.get("quarantined_count", 0)
         duplicates = told.body.get("duplicates", 0)
         with self._changed:
-            self.counts["sent"] += lines
+            if not self._settle("sent", lines):
+                return
             self.counts["duplicates"] += duplicates if isinstance(duplicates, int) else 0
             self.counts["quarantined"] += quarantined if isinstance(quarantined, int) else 0
         if quarantined:
             log.warning("the service set %s of %d aside: see the quarantine of the model", quarantined, lines)
 
-    def _count(self, what: str, number: int) -> None:
-        with self._changed:
-            self.counts[what] += number
+    def _settle(self, what: str, lines: int) -> bool:
+        """Count lines of the batch in hand, under the lock. False for none, or if `close` has counted them already."""
+        lines = min(lines, self._in_hand)
+        self._in_hand -= lines
+        if lines:
+            self.counts[what] += lines
+        return lines > 0
 
 
 _living: weakref.WeakSet[Client] = weakref.WeakSet()

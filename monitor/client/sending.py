@@ -29,6 +29,7 @@ class Told:
     why: str = ""
     wait_seconds: float | None = None
     body: dict[str, Any] = field(default_factory=dict)
+    status: int | None = None
 
 
 class Sender:
@@ -70,7 +71,9 @@ class Sender:
         if answer.status_code == 413:
             return Told("smaller", why)
         if answer.status_code in PATIENT:
-            return Told("again", why, retry_after(answer.headers.get("retry-after")))
+            return Told(
+                "again", why, retry_after(answer.headers.get("retry-after")), status=answer.status_code
+            )
         return Told("refused", why)
 
     def close(self) -> None:

@@ -235,6 +235,40 @@ def test_a_batch_is_given_up_after_a_while() -> None:
     client.close()
 
 
+@pytest.mark.parametrize("held", [False, True], ids=["waits to try again", "within an attempt"])
+def test_after_close_every_record_is_counted_once(service: Service, held: bool) -> None:
+    service.script = [(401, {"Retry-After": "60"})]
+    if held:
+        service.held.clear()
+    client = Client(service.url, "m", batch_records=2, batch_seconds=0.01)
+    for number in range(5):
+        client.log({"id": number})
+    client.close(0.3)
+
+    def settled() -> int:
+        return sum(number for name, number in client.counts.items() if name not in ("logged", "retries"))
+
+    assert settled() == client.counts["logged"] == 5
+    service.held.set()
+    deadline = time.monotonic() + 10
+    while client._thread is not None and client._thread.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert settled() == 5
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 409])
+def test_a_key_or_model_that_does_not_fit_is_told_once_and_without_the_key(
+    service: Service, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.script = [(status, {"Retry-After": "0"})] * 2
+    with Client(service.url, "m", key="dk_1_secret") as client:
+        client.log({"id": 1})
+        assert client.flush(30)
+    (told,) = [one.getMessage() for one in caplog.records if one.name == "driftglass.client"]
+    assert str(status) in told
+    assert "secret" not in told
+
+
 def test_threads_may_share_a_client(service: Service) -> None:
     with Client(service.url, "m", batch_seconds=0.01) as client:
         threads = [
