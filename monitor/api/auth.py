@@ -9,7 +9,8 @@
 
 A route whose path has `{model}`, `{alert}` or `{trigger}` is checked here. Where the model is only known from another
 row, the handler says `caller.require(name)`, and lists are narrowed by `caller.models`. As long as no key was ever
-made everybody is `local` and may do everything: `serve` then binds only this machine.
+made everybody is `local` and may do everything: `serve` then binds only this machine, and only requests that name this
+machine (or `public_url`) as their Host are answered, else 421: a foreign name that was made to point here is refused.
 
 A browser has a session cookie instead of a key. It opens what reads; what changes something also needs the
 session's CSRF token, as the header X-CSRF-Token or as the field `csrf` of a form.
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 from functools import cache
 from hmac import compare_digest
 from typing import Annotated, Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
@@ -45,6 +46,8 @@ log = logging.getLogger(__name__)
 COOKIE = "driftglass_session"
 CSRF_HEADER = "X-CSRF-Token"
 CSRF_FIELD = "csrf"
+# Names of this machine: a page elsewhere cannot make a browser send them as the Host of its own name.
+OWN_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 FORM = "application/x-www-form-urlencoded"
 
@@ -165,9 +168,29 @@ def identify(
             key = None if opened is None else opened.key
             csrf = csrf_of(token)
         if key is None:
-            return None if keys.any_exist(conn) else LOCAL
+            if keys.any_exist(conn):
+                return None
+            _refuse_foreign_host(request, served.public_url)
+            return LOCAL
     _note(served, key, now_us)
     return Principal(key.name, frozenset(key.scopes), frozenset(key.models), key.id, csrf)
+
+
+def _refuse_foreign_host(request: Request, public_url: str) -> None:
+    """421 unless the Host is this machine or that of `public_url`, whatever the port (DNS rebinding)."""
+    known = OWN_HOSTS | {_host(public_url)} - {""}
+    if _host("//" + request.headers.get("host", "")) not in known:
+        raise Problem(
+            421,
+            "without keys only 127.0.0.1, [::1], localhost and the host of DRIFTGLASS_PUBLIC_URL are answered",
+        )
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def csrf_of(token: str) -> str:

@@ -140,6 +140,37 @@ def test_without_any_key_everything_is_open_and_taking_the_last_key_away_opens_n
     assert asked(client, "GET", "/v1/models").status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8327", 200),
+        ("[::1]:8327", 200),
+        ("localhost", 200),
+        ("LOCALHOST:1", 200),
+        ("drift.example.com", 200),
+        ("rebound.example:8327", 421),
+        ("localhost.rebound.example", 421),
+        ("127.0.0.1@rebound.example", 421),
+        ("[::1", 421),
+        ("", 421),
+    ],
+)
+def test_without_any_key_only_hosts_of_this_machine_are_answered(
+    store: Store, host: str, status: int
+) -> None:
+    seed(store)
+    client = Client(create_app(store, SimulatedClock(NOW), public_url="https://drift.example.com"))
+    for path in ("/v1/models", "/review/2026-W47", "/metrics"):
+        answer = client.get(path, headers={"host": host})
+        assert answer.status_code == status, (path, answer.text)
+        if status == 421:
+            assert answer.headers["content-type"] == "application/problem+json"
+    assert client.get("/livez", headers={"host": host}).status_code == 200
+    key = made(store, "read")
+    named = {"host": host, "authorization": f"Bearer {key}"}
+    assert client.get("/v1/models", headers=named).status_code == 200
+
+
 def test_the_open_api_takes_no_change_from_another_site(store: Store) -> None:
     seed(store)
     client = client_of(store)

@@ -93,7 +93,7 @@ def test_a_lone_surrogate_that_a_server_lets_through_is_refused(client: Client) 
                 "method": "GET",
                 "path": path,
                 "query_string": b"",
-                "headers": [],
+                "headers": [(b"host", b"localhost")],
                 "root_path": "",
             }
             await client.app({**scope, "http_version": "1.1", "scheme": "http"}, receive, send)  # type: ignore[arg-type]
