@@ -15,8 +15,8 @@ import typer
 
 from monitor import __version__
 from monitor.doors import alerts as acting
+from monitor.doors import audit, house, keys, notify, outbox, runs
 from monitor.doors import doctor as doctoring
-from monitor.doors import house, keys, notify, outbox, runs
 from monitor.errors import ContractError, DependencyUnavailable, DriftglassError, UsageError
 
 EXIT_ALERTS, EXIT_USAGE, EXIT_UNAVAILABLE = 1, 2, 3
@@ -43,6 +43,7 @@ app.add_typer(notify.app, name="notify")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(keys.app, name="keys")
 app.add_typer(runs.app, name="runs")
+app.add_typer(audit.app, name="audit")
 app.command()(acting.ack)
 app.command()(acting.snooze)
 app.command()(acting.annotate)
@@ -115,7 +116,8 @@ def init(
     from monitor.contract.inference import infer
     from monitor.store.canonical import json_text
 
-    text = infer(target, relative_to=output.parent)  # first: a wrong file is no reason to overwrite a contract
+    # First: data that cannot be read are no reason to overwrite a contract.
+    text = infer(target, relative_to=output.parent)
     if output.exists() and not force:
         raise UsageError(f"{output} is there already; give another --output, or --force to overwrite it")
     schema = output.with_name("contract.schema.json")

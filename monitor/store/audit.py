@@ -11,10 +11,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, String, cast, insert, literal, or_, select
 
+from monitor.store import models
 from monitor.store.canonical import json_text
-from monitor.store.tables import audit
+from monitor.store.tables import audit, episodes, silences, tasks, triggers
 from monitor.store.types import storable
 
 GENESIS = "0" * 64
@@ -65,6 +66,28 @@ def append(
     }
     row = {**fields, "hash": _hash(fields)}
     return Entry(**conn.execute(insert(audit).values(row).returning(audit)).one()._mapping)
+
+
+def newest(conn: Connection, limit: int, model: str | None = None) -> list[Entry]:
+    """The newest entries first, of one model if it is named. NotFound for a model that is not there.
+
+    To a model belong its contract, records and channels, its episodes, triggers and tasks, and silences of its name.
+    """
+    query = select(audit).order_by(audit.c.seq.desc()).limit(limit)
+    if model is not None:
+        model_id = models.get(conn, model).id
+        found = [
+            audit.c.object.in_(
+                select(literal(f"{kind}/").concat(cast(table.c.id, String))).where(
+                    table.c.model_id == model_id
+                )
+            )
+            for kind, table in (("episode", episodes), ("trigger", triggers), ("task", tasks))
+        ]
+        silence = literal("silence/").concat(cast(silences.c.id, String))
+        found.append(audit.c.object.in_(select(silence).where(silences.c.model == model)))
+        query = query.where(or_(audit.c.object == f"model/{model}", *found))
+    return [Entry(**row._mapping) for row in conn.execute(query)]
 
 
 def verify(conn: Connection) -> Verification:
