@@ -49,6 +49,9 @@ def test_a_store_is_copied_and_put_back(
     code, _, err = command(capsys, "db", "restore", str(copy), "-d", url)
     assert code == 0
     assert ".before-" in err
+    assert "still holds what people wrote: delete it" in err
+    code, _, err = command(capsys, "db", "restore", str(copy), "-d", f"sqlite:///{tmp_path}/new.db")
+    assert (code, "warning: there was no store here" in err) == (0, True)
     code, _, err = command(capsys, "db", "backup", str(tmp_path / "x"), "-d", "postgresql://me:hunter2@db/x")
     assert code == 2
     assert "pg_dump" in err
