@@ -37,6 +37,10 @@ class NotFound(UsageError):
     """The thing asked for does not exist."""
 
 
+class NoSuchModel(NotFound):
+    """A model that was named is not there, or not for whoever asks: which of these is not told."""
+
+
 class SourceError(DriftglassError):
     """A piece of input cannot be read."""
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from functools import cache, partial
 
 import anyio.to_thread
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 
 import monitor
@@ -88,6 +88,7 @@ def assemble() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(problems.known_parameters)],
     )
     problems.install(app)
     auth.install(app)

@@ -36,7 +36,7 @@ from starlette.routing import BaseRoute
 
 from monitor.api.context import Context, Served
 from monitor.api.problems import Problem
-from monitor.errors import DependencyUnavailable, NotFound
+from monitor.errors import DependencyUnavailable, NoSuchModel
 from monitor.store import alerts, keys, triggers
 from monitor.store.keys import ApiKey, Scope
 from monitor.store.types import storable
@@ -84,9 +84,9 @@ class Principal:
         return not self.models or model in self.models
 
     def require(self, model: str) -> None:
-        """NotFound for a model that does not exist for the caller."""
+        """NoSuchModel for a model that does not exist for the caller."""
         if not self.sees(model):
-            raise NotFound("there is no such model")
+            raise NoSuchModel("there is no such model")
 
     def only(self, models: Iterable[str]) -> list[str]:
         """Those of the models that exist for the caller."""

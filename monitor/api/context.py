@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping
 from monitor.api import schemas
 from monitor.api.inputs import cursor_of
 from monitor.clock import Clock
-from monitor.errors import NotFound
+from monitor.errors import NoSuchModel
 from monitor.store import listing
 from monitor.store.engine import Store
 
@@ -48,7 +48,7 @@ def model_of(conn: Connection, name: str, caller: Principal | None = None) -> Ro
         caller.require(name)
     found = listing.models(conn, name)
     if not found:
-        raise NotFound("there is no such model")
+        raise NoSuchModel("there is no such model")
     return found[0]
 
 

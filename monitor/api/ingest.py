@@ -29,7 +29,7 @@ from monitor.api.inputs import Name
 from monitor.api.problems import Problem
 from monitor.api.receiving import MAX_RECORDS, NOTED, Outcome, Receiver, Target, unpacked
 from monitor.contract import Contract, PushSource, parse
-from monitor.errors import ContractError, NotFound
+from monitor.errors import ContractError, NoSuchModel
 from monitor.sources import inferences, intake
 from monitor.sources.inferences import Event
 from monitor.sources.intake import Refusal, Refused
@@ -122,7 +122,7 @@ class Door:
                 select(models.c.id, models.c.contract_id).where(models.c.name == model)
             ).one_or_none()
             if row is None or row.contract_id is None:
-                raise NotFound("there is no such model")
+                raise NoSuchModel("there is no such model")
             contract = self._contracts.get(row.contract_id)
             body = None if contract is not None else contracts.current(conn, row.id).body
         if contract is None:

@@ -13,10 +13,12 @@ from http import HTTPStatus
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from monitor.errors import Conflict, DependencyUnavailable, NotFound, UsageError
+from monitor.errors import Conflict, DependencyUnavailable, NoSuchModel, NotFound, UsageError
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,15 @@ WORDS = {
     "dict_type": "this must be a JSON object",
     "string_unicode": "this must be valid Unicode",
 }
-LIMITS = ("ge", "gt", "le", "lt", "min_length", "max_length", "expected", "pattern")
+LIMITS = {
+    "ge": "at least {}",
+    "gt": "more than {}",
+    "le": "at most {}",
+    "lt": "less than {}",
+    "min_length": "at least {} long",
+    "max_length": "at most {} long",
+    "pattern": "of the form {}",
+}
 
 
 class Problem(Exception):
@@ -76,7 +86,7 @@ def _pointer(where: Sequence[int | str]) -> dict[str, str]:
     return {"parameter": ".".join(path), "in": place}
 
 
-def _told(error: Mapping[str, object]) -> dict[str, str]:
+def _told(error: Mapping[str, object], known_fields: Sequence[str] = ()) -> dict[str, str]:
     kind = str(error["type"])
     where = error["loc"]
     assert isinstance(where, tuple)
@@ -86,6 +96,8 @@ def _told(error: Mapping[str, object]) -> dict[str, str]:
         # An unknown key is the caller's own word and is not repeated: its parent is named.
         where = where[:-1]
     words = WORDS.get(kind)
+    if kind == "extra_forbidden" and where == ("body",) and known_fields:
+        words = "a field is not known here; known are: " + ", ".join(known_fields)
     if words is None and kind == "value_error":
         # Our own validators: their messages never quote the value.
         context = error.get("ctx")
@@ -93,8 +105,11 @@ def _told(error: Mapping[str, object]) -> dict[str, str]:
     if words is None:
         context = error.get("ctx")
         known = context if isinstance(context, dict) else {}
-        limits = ", ".join(f"{name} {known[name]}" for name in LIMITS if name in known)
-        words = f"this is out of bounds: {limits}" if limits else "this has not the right form"
+        limits = ", ".join(told.format(known[name]) for name, told in LIMITS.items() if name in known)
+        if kind == "literal_error":
+            words = "this must be " + str(known["expected"]).replace("'", "")
+        else:
+            words = f"this must be {limits}" if limits else "this has not the right form"
     return {**_pointer(where), "detail": words}
 
 
@@ -133,10 +148,43 @@ async def on_problem(request: Request, error: Exception) -> Response:
 
 async def on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return problem(422, "some values cannot be used", errors=[_told(one) for one in error.errors()][:50])
+    fields = _fields(request.scope.get("route"))
+    told = [_told(one, fields) for one in error.errors()][:50]
+    return problem(422, "some values cannot be used", errors=told)
+
+
+def _fields(route: object) -> list[str]:
+    """The names of the fields that the body of a route may have; none where it takes no model."""
+    bodies = route.dependant.body_params if isinstance(route, APIRoute) else []
+    models = [one.field_info.annotation for one in bodies]
+    return [
+        field.alias or name
+        for model in models
+        if isinstance(model, type) and issubclass(model, BaseModel)
+        for name, field in model.model_fields.items()
+    ]
+
+
+def known_parameters(request: Request) -> None:
+    """Problem 422 for a query parameter that a GET of the API does not know: a filter that is ignored misleads."""
+    route = request.scope.get("route")
+    if request.method != "GET" or not isinstance(route, APIRoute) or not route.path_format.startswith("/v1/"):
+        return
+    known, waiting = [], [route.dependant]
+    while waiting:
+        one = waiting.pop()
+        known += [parameter.alias for parameter in one.query_params]
+        waiting += one.dependencies
+    if set(request.query_params) - set(known):
+        told = "known are: " + ", ".join(known) if known else "this address knows none"
+        raise Problem(422, f"a query parameter is not known here; {told}")
 
 
 async def on_not_found(request: Request, error: Exception) -> Response:
+    # Only where the caller named a model: an alert of others must look like one that is not there.
+    named = "model" in request.path_params or "model" in request.query_params
+    if isinstance(error, NoSuchModel) and named:
+        return problem(404, "no such model, or not for this key")
     return problem(404, "no such thing is in the store")
 
 

@@ -141,7 +141,7 @@ def test_wrong_values_are_named_by_parameter_or_pointer(client: Client) -> None:
             "in": "query",
             "parameter": "from",
         },
-        {"detail": "this is out of bounds: le 500", "in": "query", "parameter": "limit"},
+        {"detail": "this must be at most 500", "in": "query", "parameter": "limit"},
     ]
     headers = {"content-type": "application/json"}
     body = b'{"state": "promoted", "detail": {"a": {}}}'
@@ -151,6 +151,29 @@ def test_wrong_values_are_named_by_parameter_or_pointer(client: Client) -> None:
     pointers = [error["pointer"] for error in problem["errors"]]  # type: ignore[attr-defined]
     assert pointers[0] == "/state"
     assert pointers[1].startswith("/detail/a")
+
+
+def test_what_is_known_is_named_and_never_what_was_sent(client: Client) -> None:
+    problem = checked(client.get("/v1/alerts?secret=x"), 422)
+    assert "known are: model, family, severity, state" in str(problem["detail"])
+    assert "secret" not in str(problem)
+    checked(client.get("/v1/models?secret=x"), 422)
+    (error,) = checked(client.get("/v1/alerts?state=shut"), 422)["errors"]  # type: ignore[misc, attr-defined]
+    assert error["detail"] == "this must be open or resolved"
+    headers = {"content-type": "application/json"}
+    body = b'{"secret": 1, "from": "2026-11-16T03:00:00Z", "to": "2026-11-17T03:00:00Z"}'
+    answer = client.request("POST", "/v1/models/toxicity/back-fills", content=body, headers=headers)
+    (error,) = checked(answer, 422)["errors"]  # type: ignore[misc, attr-defined]
+    assert error == {"pointer": "", "detail": "a field is not known here; known are: from, to"}
+
+
+def test_a_model_that_is_not_there_is_told_as_that(client: Client) -> None:
+    for path in ("/v1/models/nope", "/v1/models/nope/windows", "/v1/alerts?model=nope"):
+        assert checked(client.get(path), 404)["detail"] == "no such model, or not for this key"
+    headers = {"content-type": "application/x-ndjson"}
+    answer = client.request("POST", "/v1/models/nope/records", content=b"{}", headers=headers)
+    assert checked(answer, 404)["detail"] == "no such model, or not for this key"
+    assert checked(client.get("/v1/alerts/999999"), 404)["detail"] == "no such thing is in the store"
 
 
 @pytest.mark.parametrize(
