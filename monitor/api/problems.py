@@ -13,6 +13,7 @@ from http import HTTPStatus
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -125,6 +126,18 @@ def allowed(request: Request) -> list[str]:
     return (["GET", "HEAD"] if "GET" in found else []) + [method for method in found if method != "GET"]
 
 
+def _for_person(request: Request, status: int, detail: str) -> Response | None:
+    """A small page in the frame of the site, where a browser asked for a page; None for all others."""
+    path = request.url.path
+    wants = "text/html" in request.headers.get("accept", "")
+    if request.method not in ("GET", "HEAD") or not wants or path == "/v1" or path.startswith("/v1/"):
+        return None
+    from monitor.web.rendering import render_page
+
+    title = HTTPStatus(status).phrase
+    return HTMLResponse(render_page("error.html", title=title, detail=detail), status)
+
+
 async def on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
@@ -138,7 +151,9 @@ async def on_http(request: Request, error: Exception) -> Response:
         408: "the body did not come in time",
         413: TOO_LARGE,
     }
-    return problem(error.status_code, details.get(error.status_code), headers=headers)
+    detail = details.get(error.status_code)
+    page = _for_person(request, 404, detail) if error.status_code == 404 and detail else None
+    return page or problem(error.status_code, detail, headers=headers)
 
 
 async def on_problem(request: Request, error: Exception) -> Response:
@@ -148,6 +163,8 @@ async def on_problem(request: Request, error: Exception) -> Response:
 
 async def on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    if (page := _for_person(request, 422, "this address holds something that cannot be used")) is not None:
+        return page
     fields = _fields(request.scope.get("route"))
     told = [_told(one, fields) for one in error.errors()][:50]
     return problem(422, "some values cannot be used", errors=told)
@@ -181,6 +198,9 @@ def known_parameters(request: Request) -> None:
 
 
 async def on_not_found(request: Request, error: Exception) -> Response:
+    page = _for_person(request, 404, "there is nothing at this address, or not for you")
+    if page is not None:
+        return page
     # Only where the caller named a model: an alert of others must look like one that is not there.
     named = "model" in request.path_params or "model" in request.query_params
     if isinstance(error, NoSuchModel) and named:

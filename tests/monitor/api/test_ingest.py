@@ -417,7 +417,7 @@ class Client:
     def __init__(self, app): self.app = app
     def request(self, method, url, **options):
         async def ask():
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://localhost") as client:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://[::1]") as client:
                 return await client.request(method, url, **options)
         return asyncio.run(ask())
 """

@@ -258,6 +258,20 @@ def test_every_answer_carries_the_policy(client: Client, path: str) -> None:
     assert answer.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/alerts/999", 404), ("/alertz", 404), ("/models/<b>/series/1", 404), ("/alerts/<b>", 422)],
+)
+def test_a_browser_gets_a_page_and_others_a_problem(client: Client, path: str, status: int) -> None:
+    browser = client.get(path, headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert browser.status_code == status
+    assert browser.headers["content-type"].startswith("text/html")
+    assert "/static/driftglass-" in browser.text
+    assert "<b>" not in browser.text
+    checked(client.get(path, headers={"accept": "*/*"}), status)
+    checked(client.get("/v1/nowhere", headers={"accept": "text/html"}), 404)
+
+
 def test_head_is_get_without_the_body(client: Client) -> None:
     head = client.request("HEAD", "/v1/models")
     assert head.status_code == 200
