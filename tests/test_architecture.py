@@ -47,6 +47,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         "canary",
         "doctor",
         "erasing",
+        "restoring",
         "heartbeat",
         "housekeeping",
         "evaluate",

@@ -128,7 +128,7 @@ def test_nothing_is_found_where_all_is_well(template: Path, tmp_path: Path) -> N
         ),
         ("double", "INSERT INTO outbox SELECT * FROM outbox WHERE key = 'a'"),
         ("unfinished", "UPDATE runs SET state = 'running' WHERE kind = 'judge'"),
-        ("unfinished", "INSERT INTO runs VALUES (1, 'read', 18000000000, 3, 'queued', NULL, NULL)"),
+        ("unfinished", "INSERT INTO runs VALUES (1, 'read', 18000000000, 3, 'failed', NULL, NULL)"),
         ("delivery", "UPDATE outbox SET state = 'pending' WHERE key = 'b'"),
         ("delivery", "UPDATE outbox SET state = 'dead' WHERE key = 'b'"),
         ("delivery", "UPDATE outbox SET body = '{\"data\": {\"episode\": 1}}' WHERE key = 'a'"),
