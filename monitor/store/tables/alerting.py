@@ -30,7 +30,9 @@ alerts = Table(
     Column("updated_us", BigInteger, nullable=False),
     Column("recent", BigInteger, nullable=False, server_default="0"),  # the last windows as bits, 1: a breach
     Column("seen_us", BigInteger),  # start of the last judged window
-    Column("transitions", Text, nullable=False, server_default="[]"),  # JSON: windows since each, the latest first
+    Column(
+        "transitions", Text, nullable=False, server_default="[]"
+    ),  # JSON: windows since each, the latest first
     Column("flapping", Text, nullable=False, server_default="no"),  # no, new, told
     UniqueConstraint("model_id", "family"),
 )
