@@ -262,7 +262,7 @@ def test_a_body_that_does_not_come_is_given_up(store: Store) -> None:
             "method": "POST",
             "path": RECORDS,
             "query_string": b"",
-            "headers": [(b"content-type", b"application/x-ndjson")],
+            "headers": [(b"host", b"localhost"), (b"content-type", b"application/x-ndjson")],
             "root_path": "",
             "http_version": "1.1",
             "scheme": "http",
@@ -434,7 +434,7 @@ def event(half: str, number: int, data: Any, **attributes: str) -> httpx.Request
         **{f"ce-{name}": value for name, value in attributes.items()},
     }
     body = data if isinstance(data, bytes) else json.dumps(data).encode()
-    return httpx.Request("POST", "http://test" + RECORDS, headers=headers, content=body)
+    return httpx.Request("POST", "http://localhost" + RECORDS, headers=headers, content=body)
 
 
 def deliver(client: Client, request: httpx.Request) -> dict[str, Any]:
