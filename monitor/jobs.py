@@ -36,7 +36,7 @@ MAX_ATTEMPTS = 5  # that ended in an error
 MAX_CRASHES = 3  # that took their working process along: out of memory, out of time, a fault in native code
 MAX_LOST = 10  # claims, if the lease ran out: that says little of the run, whole machines are switched off
 WAKE_SECONDS = 0.2
-JUMP_SECONDS = 2.0  # between two looks a second apart: the clock was set
+LATE_SECONDS = 2.0  # after its time a call is late
 CHAIN = 32  # runs of one claim: sixteen windows
 FIRST_RETRY_SECONDS = 5.0
 LONGEST_RETRY_SECONDS = 600.0
@@ -389,7 +389,7 @@ class Scheduler:
                 next_run_time=datetime.now(UTC),
             )
         self._scheduler.start()
-        threading.Thread(target=self._follow_the_clock, name="clock", daemon=True).start()
+        threading.Thread(target=self._watch, name="late", daemon=True).start()
 
     def stop(self) -> None:
         """Stop ticking; waits for the calls that are under way."""
@@ -418,18 +418,16 @@ class Scheduler:
             with suppress(JobLookupError):  # stopping
                 scheduler.modify_job(name, next_run_time=datetime.now(UTC) + timedelta(seconds=wait))
 
-    def _follow_the_clock(self) -> None:
-        """Plan every call anew when the machine's clock was set.
+    def _watch(self) -> None:
+        """Call whatever is late by the monotonic clock.
 
-        The scheduler plans by that clock: set back by an hour, it would call nothing for an hour.
+        The scheduler plans by the machine's clock: once that is set back by an hour, it would call nothing for an
+        hour, also if somebody sets it right again at once.
         """
-        ahead = time.time() - time.monotonic()
         while not self._stopped.wait(1.0):
-            now_ahead = time.time() - time.monotonic()
-            if abs(now_ahead - ahead) > JUMP_SECONDS:
-                for name in self._ticks:
+            for name, tick in self._ticks.items():
+                if not tick.running and self._monotonic() - tick.last > tick.seconds + LATE_SECONDS:
                     self._plan(name, 0.0)
-            ahead = now_ahead
 
     def tick(self, name: str) -> None:
         """One call of one function, as the clock makes it."""

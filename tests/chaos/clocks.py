@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,17 +96,23 @@ def _jumps(form: Form) -> Row:
         "PYTHONPATH": f"{folder}{os.pathsep}{REPOSITORY}",
     }
     settings = ("+1h", "+0") if form.short else ("+1h", "+0", "-1h", "+0")
-    judged, noticed = 0, 0
+    judged = 0
     with serving(folder, url, role="worker", DRIFTGLASS_LEASE_SECONDS="5", **variables) as service:
-        for setting in settings:
+        for noticed, setting in enumerate(("", *settings)):
+            if setting:
+                offset.write_text(setting + "\n", "utf-8")
+                _until_it_is_told(service, setting, noticed)
+            # Nothing else may hold it up: an hour forward or back, what is written from now on is judged.
             stage.advance(2)
             judged += 2
-            wait_until("it works", lambda: _judged(url) >= 1, 60)
+            _until_it_goes_on(url, setting, judged)
+        told = service.said("the clock jumped by")
+        for setting in ("+1h", "+0"):  # there and back before anybody can look twice
             offset.write_text(setting + "\n", "utf-8")
-            noticed += 1
-            # Nothing else may hold it up: an hour forward or back, what was written is judged.
-            _until_it_goes_on(service, url, setting, noticed, judged)
-        alive, told = service.process.poll() is None, service.said("the clock jumped by")
+            time.sleep(0.3)
+        stage.advance(1)
+        _until_it_goes_on(url, "there and back", judged + 1)
+        alive = service.process.poll() is None
     stage.write_facts(folder / "facts.json")
     report = check(url, folder / "facts.json", None)
     report.faults.pop("order", None)  # by the times that were written, which went back on purpose
@@ -120,9 +127,12 @@ def _jumps(form: Form) -> Row:
     )
 
 
-def _until_it_goes_on(service: Service, url: str, setting: str, jumps: int, hours: int) -> None:
+def _until_it_is_told(service: Service, setting: str, jumps: int) -> None:
     wait_until(f"{setting} is told", lambda: service.said("the clock jumped by") >= jumps, 30)
-    wait_until(f"it goes on at {setting}", lambda: _judged(url) >= hours, 60)
+
+
+def _until_it_goes_on(url: str, setting: str, hours: int) -> None:
+    wait_until(f"it goes on at {setting or 'first'}", lambda: _judged(url) >= hours, 60)
 
 
 def _changes_of_the_year(form: Form, url: str) -> Row:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import Counter
+from datetime import datetime, timedelta, tzinfo
+from typing import Self
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -855,12 +857,24 @@ def test_a_tick_that_is_woken_while_it_runs_is_called_once_more() -> None:
     scheduler.stop()
 
 
-def test_a_clock_that_was_set_holds_no_tick_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_is_set_there_and_back_holds_no_tick_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    offset = timedelta()
+
+    class Set(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + offset
+
+    monkeypatch.setattr("datetime.datetime", Set)
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", Set)
     called = threading.Semaphore(0)
-    scheduler = jobs.Scheduler({"rare": (3600.0, called.release)})
+    scheduler = jobs.Scheduler({"often": (0.1, called.release)})
     scheduler.start()
     assert called.acquire(timeout=10)
-    now = jobs.time.time
-    monkeypatch.setattr(jobs.time, "time", lambda: now() - 3600)
-    assert called.acquire(timeout=10)
+    offset = timedelta(hours=1)
+    assert all(called.acquire(timeout=10) for _ in range(3))  # planned an hour ahead
+    offset = timedelta()
+    while called.acquire(blocking=False):
+        pass
+    assert all(called.acquire(timeout=10) for _ in range(3))
     scheduler.stop()
