@@ -123,6 +123,7 @@ class Evaluator:
 
     def reference(self) -> Reference | None:
         """The baseline that counts now, None while the reference has not closed."""
+        self._references.look()
         return self._references.current()
 
     def observations(self, from_us: int, to_us: int) -> Observations:
@@ -169,6 +170,7 @@ class Evaluator:
         LeaseLost if the run was lost; of several, those that were lost are passed over.
         """
         measures = [run, *others]
+        self._references.look()
         failpoints.reach("measure.begun")
         counted = self._count(measures)
         obs = profiles.stacked([one for _, one in counted])
@@ -217,6 +219,7 @@ class Evaluator:
 
     def _judge(self, run: Run, following: Sequence[Run], until: float) -> tuple[int, int]:
         start_us = run.window_start_us
+        self._references.look()
         failpoints.reach("judge.begun")
         self._references.renew(start_us, lambda: jobs.heartbeat(self._store, self._clock, run, _FIT_SECONDS))
         reference = self._references.at(start_us)
@@ -396,7 +399,7 @@ class Evaluator:
     # ----- pieces -------------------------------------------------------------------------------------------
 
     def _must_have_reference(self) -> Reference:
-        reference = self.reference()
+        reference = self._references.current()
         assert reference is not None, "windows are only queued once there is a baseline"
         return reference
 

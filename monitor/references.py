@@ -42,6 +42,13 @@ class References:
         self._watched = watched
         self._plan = plan
         self._known: dict[tuple[int, Fitted], Reference] = {}
+        self._successions: list[Succession] | None = None
+
+    def look(self) -> None:
+        """See at the next question what another process may have fitted. For the beginning of each piece of work:
+        who holds a model's run is the only one who fits.
+        """
+        self._successions = None
 
     def current(self) -> Reference | None:
         """The baseline that counts now, None while the reference has not closed or is of another plan."""
@@ -101,6 +108,7 @@ class References:
     def save(self, baseline: Baseline, from_us: int, fitted: Fitted, reason: str) -> None:
         """Let a baseline judge from the window at `from_us` on, and note it in the audit log."""
         now_us, facts = self._clock.now_us(), baseline.facts
+        self.look()
         with self._store.write() as conn:
             saved = stored.save(
                 *(conn, self._watched.id, self._plan.plan_id, baseline.sha256, facts.to_dict()),
@@ -146,8 +154,10 @@ class References:
 
     def _rows(self) -> list[Succession]:
         """Every succession under this plan, the first one first."""
-        with self._store.read() as conn:
-            return successions.everyone(conn, self._watched.id, self._plan.plan_id)
+        if self._successions is None:
+            with self._store.read() as conn:
+                self._successions = successions.everyone(conn, self._watched.id, self._plan.plan_id)
+        return self._successions
 
     def _of(self, row: Succession) -> Reference:
         found = self._load(row.baseline_id, Fitted.decode(row.fitted))

@@ -110,19 +110,23 @@ def record(
     findings = list(findings)
     findings += _health_of(rows.get(HEALTH), findings, window_us, window_length_us)
     changes: list[Change] = []
+    saved: list[store.AlertRow] = []
     for finding in sorted(findings, key=lambda f: (f.family not in BREAKS, f.family)):
         row = rows.get(finding.family)
         held = _Held.of(row, opened.get(row.episode_id) if row and row.episode_id is not None else None)
         if isinstance(finding, FamilyAbsent):
             state, _ = advance(held.state, finding.absent, now_us)
-            _save(conn, model_id, finding.family, state, held)
+            saved.append(_row(finding.family, state, held))
             continue
         event = _observed(finding, held, window_us, window_length_us)
         state, effects = advance(held.state, event, now_us, patience=waits or patience(finding.family))
         if row is not None and state is held.state:
             continue  # this window was seen
         writer = _Writer(conn, model_id, window_us, window_length_us, now_us)
-        changes += writer.write(finding, held, state, effects)
+        episode_id, came = writer.write(finding, held, state, effects)
+        changes += came
+        saved.append(_row(finding.family, state, replace(held, episode_id=episode_id)))
+    store.save(conn, model_id, saved)
     return tuple(changes)
 
 
@@ -157,7 +161,7 @@ def close(conn: Connection, episode: store.EpisodeRow, window_us: int, reason: s
     state, _ = advance(held.state, Close(window_us), now_us)
     store.change_episode(conn, episode.id, closed_us=window_us, close_reason=reason)
     store.add_event(conn, episode.id, window_us, "closed", {"reason": reason}, now_us)
-    _save(conn, episode.model_id, episode.family, state, held)
+    store.save(conn, episode.model_id, [_row(episode.family, state, held)])
     _wake(conn, episode.id)
     return True
 
@@ -181,7 +185,8 @@ def reopen(conn: Connection, episode: store.EpisodeRow, window_us: int, now_us: 
     state, _ = advance(held.state, event, now_us)
     store.change_episode(conn, episode.id, closed_us=None, close_reason=None)
     store.add_event(conn, episode.id, window_us, "reopened", {}, now_us)
-    _save(conn, episode.model_id, episode.family, state, replace(held, episode_id=episode.id))
+    row = _row(episode.family, state, replace(held, episode_id=episode.id))
+    store.save(conn, episode.model_id, [row])
     _wake(conn, episode.id, reopened=True)
     return True
 
@@ -238,7 +243,8 @@ class _Writer:
 
     def write(
         self, finding: FamilyFinding, held: _Held, state: AlertState, effects: Sequence[Effect]
-    ) -> list[Change]:
+    ) -> tuple[int | None, list[Change]]:
+        """Write what belongs to the episode; returns its id, if there is one, and what changed."""
         episode_id = held.episode_id
         changes: list[Change] = []
         if effects and isinstance(effects[0], Opened):
@@ -261,8 +267,7 @@ class _Writer:
                         for found in finding.examples
                     ],
                 )
-        _save(self.conn, self.model_id, finding.family, state, replace(held, episode_id=episode_id))
-        return changes
+        return episode_id, changes
 
     def _open(self, finding: FamilyFinding, effect: Opened) -> int:
         breaks = [
@@ -395,9 +400,9 @@ def _wake(conn: Connection, episode_id: int, *, reopened: bool = False) -> None:
     tellings.save(conn, row, told.encode(), waits=tellings.LOOK_NOW, until_us=told.until_us)
 
 
-def _save(conn: Connection, model_id: int, family: str, state: AlertState, held: _Held) -> None:
+def _row(family: str, state: AlertState, held: _Held) -> store.AlertRow:
     flapping = "no" if not state.flapping else "new" if held.flapping == "no" else held.flapping
-    row = store.AlertRow(
+    return store.AlertRow(
         family,
         state.status,
         state.health,
@@ -409,7 +414,6 @@ def _save(conn: Connection, model_id: int, family: str, state: AlertState, held:
         state.transitions,
         flapping,
     )
-    store.save(conn, model_id, row)
 
 
 def _health(text: str) -> Health:

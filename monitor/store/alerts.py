@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, and_, select
 
 from monitor.errors import NotFound
 from monitor.store import erasures
+from monitor.store.inserts import insert_on
 from monitor.store.tables import alerts, episode_events, episodes, evidence, models
 
 # Why an episode was closed, where no person did it.
@@ -101,24 +102,30 @@ def states(conn: Connection, model_id: int) -> dict[str, AlertRow]:
     }
 
 
-def save(conn: Connection, model_id: int, row: AlertRow) -> None:
-    """Write the state of one alert, whether it existed or not. The judge of a model is alone, so this cannot
-    race.
-    """
-    values = {
-        "state": row.state,
-        "health": row.health,
-        "episode_id": row.episode_id,
-        "clean_windows": row.clean_windows,
-        "updated_us": row.updated_us,
-        "recent": row.recent,
-        "seen_us": row.seen_us,
-        "transitions": json.dumps(row.transitions),
-        "flapping": row.flapping,
-    }
-    key = and_(alerts.c.model_id == model_id, alerts.c.family == row.family)
-    if conn.execute(alerts.update().where(key).values(values)).rowcount == 0:
-        conn.execute(alerts.insert().values(model_id=model_id, family=row.family, **values))
+def save(conn: Connection, model_id: int, rows: Sequence[AlertRow]) -> None:
+    """Write the states of alerts of different families, whether they existed or not."""
+    if not rows:
+        return
+    statement = insert_on(conn, alerts)
+    values = [
+        {
+            "model_id": model_id,
+            "family": row.family,
+            "state": row.state,
+            "health": row.health,
+            "episode_id": row.episode_id,
+            "clean_windows": row.clean_windows,
+            "updated_us": row.updated_us,
+            "recent": row.recent,
+            "seen_us": row.seen_us,
+            "transitions": json.dumps(row.transitions),
+            "flapping": row.flapping,
+        }
+        for row in rows
+    ]
+    key = ["model_id", "family"]
+    newer = {name: statement.excluded[name] for name in values[0] if name not in key}
+    conn.execute(statement.on_conflict_do_update(index_elements=key, set_=newer), values)
 
 
 def open_episode(
