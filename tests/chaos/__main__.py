@@ -70,10 +70,7 @@ def main() -> int:
     for part in options.only:
         limit = round(PARTS[part][0 if options.short else 1] * options.patience)
         if limit:
-            found += [
-                (part, row)
-                for row in _outside(part, options.short, options.seed, round(limit * options.patience))
-            ]
+            found += [(part, row) for row in _outside(part, options.short, options.seed, limit)]
     console = Console(width=None if sys.stdout.isatty() else 160)
     form = "short" if options.short else "long"
     console.print(table(found, f"chaos, {form} form, seed {options.seed}, {time.monotonic() - began:.0f} s"))

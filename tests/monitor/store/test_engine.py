@@ -28,6 +28,17 @@ def test_a_write_commits_at_the_end_and_rolls_back_on_an_exception(store: Store)
     assert names(store) == ["kept"]
 
 
+def test_asking_for_the_revision_again_and_again_leaves_nothing_behind(store: Store) -> None:
+    def compiled() -> int:
+        with store.read() as conn:
+            return len(conn.engine._compiled_cache or ())
+
+    store.current()
+    before = compiled()
+    assert {store.current() for _ in range(20)} == {store.head()}
+    assert compiled() == before
+
+
 def test_a_reader_sees_one_state_while_others_write(store: Store) -> None:
     count = select(func.count()).select_from(table)
     with store.read() as reader:
