@@ -50,11 +50,17 @@ class Server:
         self._commit = "on" if lasting else "off"
         self._port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self.environment: dict[str, str] = {}  # beside that of the tests, from the next start on
 
     @property
     def url(self) -> str:
         """Of the database `postgres`."""
         return f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
+
+    @property
+    def folder(self) -> Path:
+        """A folder that only the server and root may read."""
+        return self._base
 
     @property
     def data(self) -> Path:
@@ -103,6 +109,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 cwd=self._base,
+                env={**os.environ, **self.environment},
                 preexec_fn=_die_with_parent,
                 **self._identity,
             )

@@ -25,6 +25,7 @@ from tests.chaos.service import Service, contracts, learnt, serving
 from tests.chaos.stage import HOUR_US, Stage
 from tests.chaos.storage import _judged
 from tests.chaos.table import Form, Row
+from tests.postgres import Server, binaries
 
 LIBRARIES = tuple(
     f"/usr/lib/{machine}-linux-gnu/faketime/libfaketime.so.1" for machine in ("x86_64", "aarch64")
@@ -58,7 +59,9 @@ def run(form: Form) -> Iterator[Row]:
     with database("postgresql", form.folder) as (url, _):
         yield _by_the_database(url)
         yield _changes_of_the_year(form, url)
-    yield _jumps(form)
+    yield _jumps_of_the_machine(form)
+    if not form.short:
+        yield _jumps_of_the_database(form)
 
 
 def _by_the_database(url: str) -> Row:
@@ -79,22 +82,44 @@ def _by_the_database(url: str) -> Row:
     )
 
 
-def _jumps(form: Form) -> Row:
-    """The clock of a service on SQLite is set forward, right, back and right again while it works."""
-    folder = form.folder / "jumps"
+def _jumps_of_the_machine(form: Form) -> Row:
+    """The clock of a service on SQLite is set while it works."""
+    folder = form.folder / "machine"
+    folder.mkdir()
+    offset = _no_offset(folder / "offset")
+    (folder / "sitecustomize.py").write_text(SLEEPING, "utf-8")
+    variables = {**_followed(offset), "PYTHONPATH": f"{folder}{os.pathsep}{REPOSITORY}"}
+    return _set_at_work(form, "machine", f"sqlite:///{folder / 'store.db'}", offset, variables)
+
+
+def _jumps_of_the_database(form: Form) -> Row:
+    """The clock that all replicas go by is set while one works."""
+    found = binaries()
+    assert found is not None, "another row would have failed before"
+    server = Server(found, lasting=True)
+    try:
+        server.make()
+        offset = _no_offset(server.folder / "offset")
+        server.environment = _followed(offset)
+        server.start()
+        return _set_at_work(form, "database", server.url, offset, {})
+    finally:
+        server.remove()
+
+
+def _no_offset(path: Path) -> Path:
+    path.write_text("+0\n", "utf-8")
+    path.chmod(0o644)
+    return path
+
+
+def _set_at_work(form: Form, whose: str, url: str, offset: Path, variables: dict[str, str]) -> Row:
+    """Set the clock forward, right, back and right again."""
+    folder = form.folder / whose
+    folder.mkdir(exist_ok=True)
     stage = Stage(folder / "stage", 1, telling=False, seed=form.seed)
     stage.reference()
-    url = f"sqlite:///{folder / 'store.db'}"
     learnt(stage, url)
-    offset = folder / "offset"
-    offset.write_text("+0\n", "utf-8")
-    (folder / "sitecustomize.py").write_text(SLEEPING, "utf-8")
-    variables = {
-        **_faked(None),
-        "FAKETIME_TIMESTAMP_FILE": str(offset),
-        "FAKETIME_NO_CACHE": "1",
-        "PYTHONPATH": f"{folder}{os.pathsep}{REPOSITORY}",
-    }
     settings = ("+1h", "+0") if form.short else ("+1h", "+0", "-1h", "+0")
     judged = 0
     with serving(folder, url, role="worker", DRIFTGLASS_LEASE_SECONDS="5", **variables) as service:
@@ -118,9 +143,9 @@ def _jumps(form: Form) -> Row:
     report.faults.pop("order", None)  # by the times that were written, which went back on purpose
     faults = report.lines()
     for fault in faults:
-        form.say(f"jumps: {fault}")
+        form.say(f"{whose}: {fault}")
     return Row(
-        f"machine's clock set {', '.join(settings)} at work, SQLite",
+        f"{whose}'s clock set {', '.join(settings)} at work, {'SQLite' if variables else 'PostgreSQL'}",
         f"{told} jumps told, {len(faults)} violations",
         f"{len(settings)}, 0",
         ok=alive and told == len(settings) and not faults,
@@ -181,6 +206,11 @@ class _Steady(Jumps):
 
     def steady(self) -> bool:
         return True
+
+
+def _followed(offset: Path) -> dict[str, str]:
+    """The environment of a process that goes by the offset in a file, whatever that is at the time."""
+    return {**_faked(None), "FAKETIME_TIMESTAMP_FILE": str(offset), "FAKETIME_NO_CACHE": "1"}
 
 
 def _faked(offset: str | None) -> dict[str, str]:
