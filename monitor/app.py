@@ -15,6 +15,7 @@ from monitor.alerts import rules, watching
 from monitor.alerts.audience import audience_of
 from monitor.alerts.notify import LIMITS, Audience
 from monitor.clock import Clock
+from monitor.closing import history_end
 from monitor.contract import Contract, Loaded, parse, resolve_secret
 from monitor.contract.channels import Channel as ChannelSpec
 from monitor.contract.model import RetrainingTarget
@@ -151,7 +152,15 @@ class App:
 
     def look_for_stale(self) -> list[str]:
         """Raise a health alert for each model whose windows close and are not judged; their names."""
-        return watching.look_for_stale(self.store, self.clock, self.watched())
+        now_us = self.clock.now_us()
+        with self.store.read() as conn:
+            known = {model.id: model for model in models.everyone(conn)}
+            live = [
+                one
+                for one in self.watched()
+                if one.id in known and history_end(conn, one, known[one.id], now_us) is None
+            ]
+        return watching.look_for_stale(self.store, self.clock, live)
 
     def sing(self) -> int:
         """Let the canary's hours that have begun into its inbox; the first time it is made. Returns how many hours."""

@@ -50,16 +50,22 @@ def closed(
 
 
 def until(conn: Connection, watched: Watched, model: Model, now_us: int) -> int:
-    """The time as of which a model is judged: now, or the end of its records where they are history.
+    """The time as of which a model is judged: now, or the end of its records where they are history."""
+    ended_us = history_end(conn, watched, model, now_us)
+    return now_us if ended_us is None else ended_us + watched.contract.window.lateness_us
+
+
+def history_end(conn: Connection, watched: Watched, model: Model, now_us: int) -> int | None:
+    """The end of the last window with records where that is long ago, None for a stream that is followed.
 
     A stream that was followed past its last record is no history: that nothing comes any more is its news.
     """
     newest = windows.newest_with_records(conn, watched.id)
     if newest is None or now_us - newest.end_us <= HISTORY_US:
-        return now_us
+        return None
     if model.materialised_until_us is not None and model.materialised_until_us > newest.end_us:
-        return now_us
-    return newest.end_us + watched.contract.window.lateness_us
+        return None
+    return newest.end_us
 
 
 def queue(store: Store, watched: Watched, due: Sequence[Span], now_us: int, *, read: bool) -> int:

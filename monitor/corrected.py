@@ -15,6 +15,11 @@ from checks.profile import Profile
 from monitor.store import measurements, series
 
 
+def is_measured(plan: Plan) -> bool:
+    """Whether a text column has a calibration; for a plan without one there is nothing to write."""
+    return any(text.calibration is not None for text in plan.text.values())
+
+
 def write(
     conn: Connection,
     model_id: int,
@@ -24,10 +29,8 @@ def write(
     profile: Profile,
     reference: Profile,
 ) -> None:
-    """Write what the profile of a window says; nothing for a plan without a calibration."""
+    """Write what the profile of a window says, for a plan that has a calibration."""
     found = mixed_shares(profile, plan)
-    if not found:
-        return
     estimates = [estimate for _, _, estimate in found]
     expected = [estimate for _, _, estimate in mixed_shares(reference, plan)]
     undefined = np.full((1, len(found)), np.nan)

@@ -177,6 +177,7 @@ class Evaluator:
         references = self._references.each([one.window_start_us for one in measures])
         scores = _scored(references, obs)
         beside = [self._measured_beside(*pair) for pair in zip(measures, references, strict=True)]
+        wholes = [one.profile for one in references] if corrected.is_measured(self._plan) else []
         now_us = self._clock.now_us()
         failpoints.reach("measure.worked")
         with self._store.write() as conn:
@@ -193,11 +194,12 @@ class Evaluator:
             )
             for place, one in zip(kept, ours, strict=True):
                 self._recorder.beside(conn, one, beside[place])
-                corrected.write(
-                    conn,
-                    *(self._watched.id, one.window_start_us, one.revision),
-                    *(self._plan, counted[place][0], references[place].profile),
-                )
+                if wholes:
+                    corrected.write(
+                        conn,
+                        *(self._watched.id, one.window_start_us, one.revision),
+                        *(self._plan, counted[place][0], wholes[place]),
+                    )
             windows.mark(conn, self._watched.id, starts, "measured", now_us)
             failpoints.reach("measure.written")
         failpoints.reach("measure.committed")
@@ -303,7 +305,8 @@ class Evaluator:
         contexts[0] = replace(contexts[0], started=tuple(sorted({*contexts[0].started, *edited})))
         scores = judging.scored(reference.baseline, first, obs, recent, contexts)
         findings = Findings(
-            *(self._store, self._watched, self._plan, reference.baseline, reference.profile, self._merged)
+            *(self._store, self._watched, self._plan, reference.baseline),
+            *(lambda: reference.profile, self._merged),
         )
         done: list[_Done] = []
         for place, (run, (profile, own), context) in enumerate(zip(judges, counted, contexts, strict=True)):

@@ -66,7 +66,7 @@ class Findings:
         watched: Watched,
         plan: Plan,
         baseline: Baseline,
-        reference: Profile,
+        reference: Callable[[], Profile],
         profiles: Callable[[int, int], Profile],
     ) -> None:
         self._profiles = profiles  # the merged profile of the windows in [from, to)
@@ -90,7 +90,7 @@ class Findings:
         changed = window.profile
         if finding.family != "volume":
             changed = self._profiles(self._first_us(window.start_us, since_us), window.start_us + 1)
-        followed = (changed, self._reference, self._plan, self._baseline, finding)
+        followed = (changed, self._reference(), self._plan, self._baseline, finding)
         shares, mixes = explain.segments(*followed), explain.mixes(*followed)
         bins = self._bins(changed, finding)
         lead = self._baseline.series[finding.named[0].series].name if finding.named else ""
@@ -170,7 +170,7 @@ class Findings:
         for named in finding.named[:MAX_BINNED]:
             series = self._baseline.series[named.series]
             if (series.column, series.term) not in columns:
-                bins = explain.contributions(changed, self._reference, self._plan, series)
+                bins = explain.contributions(changed, self._reference(), self._plan, series)
                 found += [(series.name, one) for one in bins[:MAX_BINS]]
                 columns.add((series.column, series.term))
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import get_args
 
 from checks import baseline as baselines
@@ -25,12 +26,17 @@ from monitor.watched import Watched
 
 @dataclass(frozen=True)
 class Reference:
-    """A baseline as it is stored, what it was fitted to, and the profile of that (for comparing segments)."""
+    """A baseline as it is stored, and what it was fitted to."""
 
     id: int
     baseline: Baseline
-    profile: Profile
     fitted: Fitted
+    _merge: Callable[[], Profile]
+
+    @cached_property
+    def profile(self) -> Profile:
+        """The profile of all it was fitted to: merged when it is first asked for, which calm windows never do."""
+        return self._merge()
 
 
 class References:
@@ -172,11 +178,14 @@ class References:
             if saved.plan_id != self._plan.plan_id:
                 return None
             spans = fitted.spans or ((int(saved.reference["from_us"]), int(saved.reference["to_us"])),)
-            found = [
-                profile
-                for span in spans
-                for _, profile in profiles.by_window(self._store, self._watched.id, self._plan.plan_id, *span)
-            ]
-            profile = merge_all([empty(self._plan), *found])
-            self._known[key] = Reference(saved.id, Baseline.decode(saved.body), profile, fitted)
+            merge = partial(self._merged, spans)
+            self._known[key] = Reference(saved.id, Baseline.decode(saved.body), fitted, merge)
         return self._known[key]
+
+    def _merged(self, spans: Sequence[tuple[int, int]]) -> Profile:
+        found = [
+            profile
+            for span in spans
+            for _, profile in profiles.by_window(self._store, self._watched.id, self._plan.plan_id, *span)
+        ]
+        return merge_all([empty(self._plan), *found])

@@ -33,13 +33,13 @@ PARTS: dict[str, tuple[int, int]] = {
     "stopped": (20, 60),
     "database": (25, 200),
     "ingest": (15, 140),
-    "hostile": (15, 240),
+    "hostile": (15, 600),
     "receivers": (15, 120),
     "alertmanager": (10, 100),
     "alerts": (10, 100),
     "downtime": (20, 260),
     "latency": (35, 180),
-    "clocks": (25, 90),
+    "clocks": (25, 240),
     "storage": (10, 110),
     "soak": (0, 240),  # long only
 }

@@ -57,6 +57,21 @@ def test_windows_that_are_not_judged_are_a_health_alert_and_no_drift(app: App) -
     app.store.close()
 
 
+def test_history_that_is_judged_for_once_is_no_watch_that_stands_still(app: App) -> None:
+    clock = app.clock
+    assert isinstance(clock, SetClock)
+    clock.us = 9_000 * HOUR
+    judged(app, 1, 998)
+    with app.store.write() as conn:
+        windows.upsert(conn, 1, [windows.Counts(998 * HOUR, 999 * HOUR, records=5)])
+    assert app.look_for_stale() == []
+    with app.store.read() as conn:
+        assert alerts.open_of(conn, 1) == []
+    clock.us = 1_010 * HOUR
+    assert app.look_for_stale() == ["toxicity"], "half a day ago it was followed"
+    app.store.close()
+
+
 def test_nothing_to_tell_costs_nothing_and_says_nothing(app: App) -> None:
     assert app.settle() == 0
     app.store.close()
