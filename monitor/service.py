@@ -84,7 +84,7 @@ class Ticking:
     def __init__(self, app: App, role: Role) -> None:
         from monitor.closing import Closing
         from monitor.housekeeping import Housekeeping
-        from monitor.jobs import Scheduler
+        from monitor.scheduler import Scheduler
         from monitor.tasks import Tasks
         from monitor.worker import Worker
 

@@ -37,6 +37,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         "sampling",
         "store",
         "evidently",
+        "scheduler",
         "telemetry",
         "watched",
     ),
