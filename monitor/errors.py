@@ -41,6 +41,10 @@ class NoSuchModel(NotFound):
     """A model that was named is not there, or not for whoever asks: which of these is not told."""
 
 
+class NoModelYet(NotFound):
+    """No model is watched in the store; the message says in which, and how to watch one."""
+
+
 class SourceError(DriftglassError):
     """A piece of input cannot be read."""
 

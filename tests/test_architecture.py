@@ -96,7 +96,6 @@ LAYERS: tuple[frozenset[str], ...] = (
         "backtest",
         "explained",
         "unlike",
-        "commands",
         "exporting",
         "tasks",
         "doors",

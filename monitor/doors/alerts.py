@@ -1,4 +1,4 @@
-"""`driftglass ack`, `snooze`, `annotate`, `silence`: what people do with alerts."""
+"""`driftglass ack`, `snooze`, `annotate`, `feedback` and `silence`: what people do with alerts."""
 
 from __future__ import annotations
 
@@ -8,17 +8,23 @@ from typing import Annotated, Literal, cast
 
 import typer
 
-from monitor.doors.keys import Database, Json, opened
+from monitor.doors.opening import opened, store_with_models
+from monitor.doors.options import Alert, By, Database, Json
+from monitor.doors.typed import one_of, time_us
 from monitor.errors import UsageError
 
 app = typer.Typer(help="What nobody is told of, until a time.", no_args_is_help=True, rich_markup_mode=None)
 
-Alert = Annotated[int, typer.Argument(min=1, max=2**63 - 1, help="Its number: #12 of `alerts` is 12.")]
 Number = Annotated[int, typer.Argument(min=1, max=2**63 - 1, help="Its number, as `silence list` shows it.")]
-By = Annotated[str | None, typer.Option(metavar="NAME", help="Default: the user of this machine.")]
 For = Annotated[str, typer.Option("--for", metavar="TIME", help="How long: 30m, 8h, 3d; at most 30d.")]
 _SPAN = re.compile(r"(\d{1,6})([mhdw])")
 _UNIT_US = {"m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
+_SAID = {
+    "expected": "expected. It is closed; what it names learns until two weeks lie behind the change, and is then "
+    "judged by the time since it.",
+    "false-alarm": "a false alarm. It is closed; its windows count as normal with the next window that is judged.",
+    "undo": "taken back. What is normal is what it was before, from the next window that is judged.",
+}
 
 
 def ack(
@@ -86,6 +92,37 @@ def annotate(
     typer.echo(f"noted at alert {alert}", err=True)
 
 
+def feedback(
+    alert: Annotated[int, typer.Argument(help="The number that `driftglass alerts` shows.")],
+    verdict: Annotated[str, typer.Argument(metavar="expected|false-alarm|undo")],
+    note: Annotated[str, typer.Option(help="Why; kept in the alert's history and in the audit log.")] = "",
+    by: By = None,
+    database: Database = None,
+) -> None:
+    """Say that a change is expected, or that an alert was false: what is normal moves, and the alert closes."""
+    from monitor import feedback as said
+    from monitor.clock import SystemClock
+    from monitor.store.alerts import get
+    from monitor.terminal import print_out
+
+    one_of("feedback", verdict, tuple(_SAID))
+    author = by or getpass.getuser()
+    with store_with_models(database) as store, store.write() as conn:
+        now_us = SystemClock().now_us()
+        inhibited_by = get(conn, alert).inhibited_by
+        if verdict == "undo":
+            said.undo(conn, alert, author, now_us)
+        else:
+            said.give(conn, alert, verdict, note, author, now_us)  # type: ignore[arg-type]  # one of the words above
+    if verdict == "expected" and inhibited_by is not None:
+        typer.echo(
+            f"warning: the {inhibited_by} break explains alert {alert}: as expected, it teaches broken data as normal; "
+            f"if that is not meant: driftglass feedback {alert} undo",
+            err=True,
+        )
+    print_out(f"alert {alert}: {_SAID[verdict]}")
+
+
 @app.command("add")
 def add_silence(
     comment: Annotated[str, typer.Option("--comment", help="Why: who comes later must know.")],
@@ -104,7 +141,6 @@ def add_silence(
 ) -> None:
     """Tell nobody of what matches. At its end people are told of what is still so; an escalation is always told."""
     from monitor.alerts import acts
-    from monitor.commands import time_us
     from monitor.terminal import clock
 
     if severity not in (None, "page", "ticket"):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from typing import Annotated
 
 import typer
 
-from monitor.doors.keys import Database, Json
+from monitor.doors.opening import existing_store
+from monitor.doors.options import Database, Json
 
 app = typer.Typer(help="Who did what, and when.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -23,12 +23,11 @@ def show(
     as_json: Json = False,
 ) -> None:
     """The audit log, newest first."""
-    from monitor.commands import existing_store
     from monitor.store import audit
     from monitor.store.canonical import json_text
     from monitor.terminal import iso
 
-    with closing(existing_store(database)) as store, store.read() as conn:
+    with existing_store(database) as store, store.read() as conn:
         found = audit.newest(conn, limit, model)
     if as_json:
         rows = [

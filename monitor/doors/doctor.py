@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from monitor.doors.keys import Database, Json
+from monitor.doors.opening import settings_with
+from monitor.doors.options import Database, Json
 
 
 def doctor(
@@ -20,12 +21,9 @@ def doctor(
     import socket
 
     from monitor.doctor import alive, examine
-    from monitor.settings import load_settings
     from monitor.store.canonical import json_text
 
-    settings = load_settings()
-    if database is not None:
-        settings = settings.model_copy(update={"database_url": database})
+    settings = settings_with(database)
     if live:
         raise typer.Exit(0 if alive(settings, socket.gethostname()) else 1)
     found = examine(settings)

@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from monitor.doors.opening import opened
+from monitor.doors.options import Database, Json
 from monitor.errors import UsageError
-
-if TYPE_CHECKING:
-    from monitor.app import App
 
 app = typer.Typer(
     help="Who may call the API and open the pages.", no_args_is_help=True, rich_markup_mode=None
 )
-
-Database = Annotated[
-    str | None,
-    typer.Option(
-        "--database",
-        "-d",
-        metavar="URL",
-        help="Where everything is kept; else $DRIFTGLASS_DATABASE_URL, else sqlite:///driftglass.db.",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 NONE: list[str] = []
 
 
@@ -134,26 +120,6 @@ def revoke(
         if found.revoked_us is None:
             audit.append(conn, author, "key.revoked", f"key/{found.id}", keys.told(found), now_us)
     typer.echo(f"revoked the key {revoked.name}", err=True)
-
-
-@contextmanager
-def opened(database: str | None, *, make: bool = False) -> Iterator[App]:
-    """Everything that a command may ask for, over the store it names. NotFound without one, unless it may make one."""
-    from monitor.app import App
-    from monitor.settings import load_settings
-    from monitor.store import existing
-    from monitor.store.engine import Store
-
-    settings = load_settings()
-    if database is not None:
-        settings = settings.model_copy(update={"database_url": database})
-    if not make:
-        existing.require(Store(settings.database_url))
-    app = App.open(settings)
-    try:
-        yield app
-    finally:
-        app.store.close()
 
 
 def _end_us(text: str | None, now_us: int) -> int | None:

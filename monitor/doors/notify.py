@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.doors.keys import Database, Json, opened
+from monitor.doors.opening import opened
+from monitor.doors.options import EXIT_UNAVAILABLE, Database, Json
 from monitor.errors import UsageError
 
 if TYPE_CHECKING:
     from monitor.app import App
     from monitor.watched import Watched
-
-EXIT_UNAVAILABLE = 3
 
 app = typer.Typer(
     help="Channels: what is known of them, and whether they work.",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import typer
 
-from monitor.doors.keys import Database, Json
+from monitor.doors.opening import existing_store
+from monitor.doors.options import Database, Json
 from monitor.errors import UsageError
 
 app = typer.Typer(
@@ -28,7 +28,6 @@ def show(
     as_json: Json = False,
 ) -> None:
     """What waits and what was given up, newest first, with the last answer."""
-    from monitor.commands import existing_store
     from monitor.store import outbox
     from monitor.store.canonical import json_text
 
@@ -37,7 +36,7 @@ def show(
         states += ["pending", "sending"]
     if everything:
         states += ["sent"]
-    with closing(existing_store(database)) as store, store.read() as conn:
+    with existing_store(database) as store, store.read() as conn:
         found = [
             message for state in states for message in outbox.list_messages(conn, state=state, limit=limit)
         ]
@@ -69,13 +68,12 @@ def replay(
     import getpass
 
     from monitor.clock import SystemClock
-    from monitor.commands import existing_store
     from monitor.store import audit, outbox
 
     if (message is None) != all_dead:
         raise UsageError("name one message, or say --all-dead")
     now_us = SystemClock().now_us()
-    with closing(existing_store(database)) as store, store.write() as conn:
+    with existing_store(database) as store, store.write() as conn:
         if message is not None:
             outbox.replay(conn, message, now_us)
             count = 1

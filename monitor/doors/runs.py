@@ -6,22 +6,13 @@ from typing import Annotated
 
 import typer
 
+from monitor.doors.opening import existing_store
+from monitor.doors.options import Database, Json, Limit, ModelName
 from monitor.errors import UsageError
 
 app = typer.Typer(
     help="Work that was given up, and trying it again.", no_args_is_help=True, rich_markup_mode=None
 )
-
-Database = Annotated[
-    str | None,
-    typer.Option(
-        "--database",
-        "-d",
-        metavar="URL",
-        help="Where everything is kept; else $DRIFTGLASS_DATABASE_URL, else sqlite:///driftglass.db.",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 NONE: list[int] = []
 
 
@@ -30,13 +21,12 @@ def show(
     state: Annotated[
         str, typer.Option(metavar="dead|failed|running|queued", help="Runs in this state.")
     ] = "dead",
-    model: Annotated[str | None, typer.Option("--model", "-m", help="Only this model.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most this many rows.")] = 50,
+    model: ModelName = None,
+    limit: Limit = 50,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
     """Runs that were given up, or that are in another state, newest window first."""
-    from monitor.commands import existing_store
     from monitor.store import models, runs
 
     states: dict[str, runs.State] = {
@@ -47,14 +37,10 @@ def show(
     }
     if state not in states:
         raise UsageError(f"--state {state}: write dead, failed, running or queued")
-    store = existing_store(database)
-    try:
-        with store.read() as conn:
-            names = {one.id: one.name for one in models.everyone(conn)}
-            model_id = models.get(conn, model).id if model else None
-            found = runs.in_state(conn, states[state], model_id, limit)
-    finally:
-        store.close()
+    with existing_store(database) as store, store.read() as conn:
+        names = {one.id: one.name for one in models.everyone(conn)}
+        model_id = models.get(conn, model).id if model else None
+        found = runs.in_state(conn, states[state], model_id, limit)
     rows: list[dict[str, object]] = [
         {
             "id": run.id,
@@ -79,15 +65,13 @@ def requeue(
 ) -> None:
     """Try dead runs again: their windows are measured and judged anew, and those after them judged again."""
     from monitor import jobs
-    from monitor.commands import existing_store
     from monitor.errors import Conflict
     from monitor.store import runs
     from monitor.store.clock import clock_of
 
     if bool(numbers) == every:
         raise UsageError("name the runs, or write --all")
-    store = existing_store(database)
-    try:
+    with existing_store(database) as store:
         clock = clock_of(store)
         with store.read() as conn:
             wanted = (
@@ -103,8 +87,6 @@ def requeue(
                 typer.echo(str(conflict), err=True)
                 continue
             typer.echo(f"run {run.id} is queued again", err=True)
-    finally:
-        store.close()
 
 
 def _iso(us: int) -> str:

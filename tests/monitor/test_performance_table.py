@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.commands import show_performance
+from monitor.doors.performance import performance
 from monitor.errors import NotFound, UsageError
 from monitor.store.engine import Store
 from tests.monitor.test_performance import CONTRACT, judged, write
@@ -26,8 +26,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def shown(capsys: pytest.CaptureFixture[str], url: str, model: str | None = None, **options: bool) -> str:
     capsys.readouterr()
-    settings = {"recalibrate": False, "as_json": False} | options
-    show_performance(url, model, windows=14, **settings)
+    performance(model, database=url, **options)
     return capsys.readouterr().out
 
 
@@ -100,9 +99,9 @@ def test_a_model_without_labels_says_how_to_declare_them(tmp_path: Path) -> None
     Store(url).upgrade()
     judged(url, tmp_path).store.close()
     with pytest.raises(UsageError, match=r"declares no labels.*source, key, value"):
-        show_performance(url, "spam", windows=14, recalibrate=False, as_json=False)
+        performance("spam", database=url)
     with pytest.raises(NotFound):
-        show_performance(url, "ham", windows=14, recalibrate=False, as_json=False)
+        performance("ham", database=url)
 
 
 def test_looking_makes_no_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,37 +1,21 @@
-"""`driftglass erase`, and copies of an SQLite store: `db backup` and `db restore`."""
+"""`driftglass db`: the tables of the store, and copies of an SQLite one."""
 
 from __future__ import annotations
 
 import getpass
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from monitor.doors.keys import Database, Json, opened
+from monitor.doors.opening import store_at
+from monitor.doors.options import Database
+
+app = typer.Typer(help="The tables of the store.", no_args_is_help=True, rich_markup_mode=None)
 
 
-def erase(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model that the records belong to.")],
-    ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Their ids, as they were sent.")],
-    database: Database = None,
-    as_json: Json = False,
-) -> None:
-    """Erase a person's records by id, wherever they are kept; they are not kept again."""
-    from monitor.erasing import erase as erase_records
-    from monitor.store.canonical import json_text
-
-    with opened(database) as app:
-        counts = erase_records(app.store, app.clock, model, ids, getpass.getuser())
-    if as_json:
-        typer.echo(json_text(counts))
-        return
-    found = ", ".join(f"{count:,} in {what}" for what, count in counts.items() if count)
-    typer.echo(
-        f"erased: {found}" if found else "nothing of them was kept; from now on nothing will be", err=True
-    )
-
-
+@app.command()
 def backup(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="Where the copy is written; it must not exist.")
@@ -39,28 +23,24 @@ def backup(
     database: Database = None,
 ) -> None:
     """Copy an SQLite store into FILE, whole and consistent, also while it is served."""
-    from monitor.commands import open_store
     from monitor.store import copies
 
-    store = open_store(database, migrate=False)
-    try:
+    with closing(store_at(database)) as store:
         size = copies.backup(store, file)
-    finally:
-        store.close()
     typer.echo(f"copied {store.shown} to {file}: {size / 1e6:,.1f} MB", err=True)
 
 
+@app.command()
 def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A copy that `db backup` made.")],
     database: Database = None,
 ) -> None:
     """Put a copy in the place of an SQLite store that nothing uses; the old one is kept beside it."""
     from monitor.clock import SystemClock
-    from monitor.commands import open_store
     from monitor.restoring import restore as put_back
 
-    store = open_store(database, migrate=False)
-    done = put_back(store, file, SystemClock(), getpass.getuser())
+    with closing(store_at(database)) as store:
+        done = put_back(store, file, SystemClock(), getpass.getuser())
     kept = f"; what was there is {done.kept}" if done.kept is not None else ""
     typer.echo(f"{store.shown} is now what {file} holds{kept}", err=True)
     if done.carried:
@@ -71,3 +51,21 @@ def restore(
         typer.echo(f"warning: {done.problem}", err=True)
     if done.kept is not None:
         typer.echo(f"{done.kept} still holds what people wrote: delete it once it is not needed", err=True)
+
+
+@app.command()
+def upgrade(database: Database = None, revision: Annotated[str, typer.Argument()] = "head") -> None:
+    """Bring the tables to the newest revision (or to REVISION)."""
+    with closing(store_at(database)) as store:
+        store.upgrade(revision)
+        typer.echo(f"{store.shown}: at revision {store.current()}", err=True)
+
+
+@app.command()
+def downgrade(
+    revision: Annotated[str, typer.Argument(help="A revision, or base.")], database: Database = None
+) -> None:
+    """Take the tables back to REVISION; what only newer ones hold is lost."""
+    with closing(store_at(database)) as store:
+        store.downgrade(revision)
+        typer.echo(f"{store.shown}: at revision {store.current() or 'base'}", err=True)
