@@ -18,6 +18,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError
 
 from monitor import canary
+from monitor.absent import columns_of_everyone
 from monitor.alerts.watching import stale_us
 from monitor.contract import Contract, parse, resolve_secret
 from monitor.errors import ContractError, DependencyUnavailable, DriftglassError, UsageError
@@ -82,6 +83,7 @@ def examine(
                 *_runs(conn),
                 *_watched(conn, store),
                 *_models(conn, now_us),
+                *_columns(conn),
                 *_links(conn, settings),
                 *_receivers(conn, now_us),
                 *_canary(conn, settings, now_us),
@@ -227,6 +229,18 @@ def _models(conn: Connection, now_us: int) -> Iterator[Finding]:
             when = datetime.fromtimestamp(last_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M UTC")
             what = f"no window was judged since the one of {when}"
             yield problem(about, what, "see what is said of processes, runs and its source")
+
+
+def _columns(conn: Connection) -> Iterator[Finding]:
+    """Declared columns that the data do not have now. No break tells of one that was never there."""
+    for name, start_us, columns in columns_of_everyone(conn):
+        when = datetime.fromtimestamp(start_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        what = f"no record of its newest window ({when}) has {', '.join(columns)}: nothing is measured there"
+        cure = (
+            "correct what writes the data, or the contract (`driftglass check-contract` shows the names of both) "
+            "and let it learn in a new store"
+        )
+        yield problem(f"model {name}", what, cure)
 
 
 def _secrets(about: str, contract: Contract, base_path: Path) -> Iterator[Finding]:

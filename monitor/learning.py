@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor import mixed_labels
@@ -114,28 +115,29 @@ def labelled(watched: Watched) -> dict[str, MixedLabels]:
 
 def own_profiles(watched: Watched) -> dict[str, list[OwnProfile]]:
     """The user's own language profiles by text column. Raises SourceError naming the file and what is wrong with it."""
-    from checks.text import OwnProfile
     from checks.text.profiles import check_own
 
     found: dict[str, list[OwnProfile]] = {}
     for name, spec in watched.contract.column_specs.items():
-        for path in spec.profiles:
-            file = watched.base_path / path
-            try:
-                profile = OwnProfile.from_dict(json.loads(file.read_text("utf-8")))
-            except FileNotFoundError as error:
-                raise SourceError(
-                    f"{watched.name}: columns.{name}.profiles: there is no {file}; "
-                    "driftglass learn-profile NAME FILE writes one"
-                ) from error
-            except (OSError, ValueError) as error:
-                raise SourceError(f"{watched.name}: columns.{name}.profiles: {file}: {error}") from error
-            found.setdefault(name, []).append(profile)
         try:
+            for path in spec.profiles:
+                found.setdefault(name, []).append(own_profile(watched.base_path / path))
             check_own(found.get(name, []))
-        except ValueError as error:
+        except (SourceError, ValueError) as error:
             raise SourceError(f"{watched.name}: columns.{name}.profiles: {error}") from error
     return found
+
+
+def own_profile(file: Path) -> OwnProfile:
+    """A language profile that `driftglass learn-profile` wrote. Raises SourceError naming the file, and why."""
+    from checks.text import OwnProfile
+
+    try:
+        return OwnProfile.from_dict(json.loads(file.read_text("utf-8")))
+    except FileNotFoundError as error:
+        raise SourceError(f"there is no {file}; driftglass learn-profile NAME FILE writes one") from error
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{file}: {error}") from error
 
 
 def _batches(watched: Watched, now_us: int, source: Source | None) -> Iterator[Batch]:

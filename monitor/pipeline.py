@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from checks import decision
 from checks.plan import Plan
-from monitor import catching_up, closing, failpoints, jobs, labels
+from monitor import absent, catching_up, closing, failpoints, jobs, labels
 from monitor.alerts.notify import Limits
 from monitor.catching_up import Pace
 from monitor.clock import Clock
@@ -91,6 +91,7 @@ class Pipeline:
         self._evaluator: Evaluator | None = None
         self._moment: tuple[int | None, bool | None] = (None, None)  # `until_us` and `at_newest` of the pass
         self._fitted: list[str] = []  # what there is to say of the baseline that was just fitted
+        self._absent: set[str] = set()  # declared columns of which the log says that they are not there
 
     def one_pass(
         self, *, until_us: int | None = None, at_newest: bool | None = False, progress: Progress = silent
@@ -112,7 +113,7 @@ class Pipeline:
             finally:
                 self._evaluate().close()
             self._forget(until_us)
-        notes += report.notes
+        notes += [*report.notes, *report.absent.values()]
         notes += [f"could not read {failed}" for failed in report.failed]
         return PassReport(
             report.records, report.duplicates, report.quarantined, judged, opened, newest_us, tuple(notes)
@@ -127,6 +128,10 @@ class Pipeline:
             report = self._read_run(run, silent)
             for note in (*self._fitted, *(f"could not read {failed}" for failed in report.failed)):
                 log.info("%s: %s", self.watched.name, note)
+            for column, note in report.absent.items():
+                if column not in self._absent:  # once: it is read again every half minute
+                    log.warning("%s: %s", self.watched.name, note)
+            self._absent |= report.absent.keys()
         elif run.kind == "measure":
             self._evaluate().measure(run)
         else:
@@ -196,6 +201,7 @@ class Pipeline:
             )
         if self._load_plan() is None:
             raise UsageError(f"{self.watched.name} has learnt nothing yet: there is nothing to read again")
+        self._require_columns()
         with self._store.write() as conn:
             self._queue_read(conn)
         run = self._claim("read")
@@ -264,6 +270,7 @@ class Pipeline:
             with self._store.write() as conn:
                 plans.save(conn, self.watched.id, plan.plan_id, plan.encode(), self._clock.now_us())
             self._load_plan()
+        self._require_columns()
         reader = self._read_with()
 
         def on_page(report: ReadReport) -> None:
@@ -273,7 +280,9 @@ class Pipeline:
         if training is not None and self._evaluate().reference() is None:
             reader.keep(training.read(None, ()), report, on_page)
             self._training = report.span
+            self._look_for_absent(report, "in the reference file: ")
         reader.read_new(source, report, on_page)
+        self._look_for_absent(report)
         if getattr(self.watched.contract.source, "ingested", "") is None:
             reader.probe(source, report, on_page)
         if isinstance(source, Push):
@@ -284,6 +293,28 @@ class Pipeline:
         self._fit_if_closed(told)
         self._read_done(run)
         return report
+
+    def _require_columns(self) -> None:
+        """UsageError where the contract has lost a column by which records are counted."""
+        assert self._plan is not None
+        why = absent.changed_since(self._plan, self.watched.contract)
+        if why is not None:
+            raise UsageError(
+                f"{self.watched.name}: {why}: give a new --database to learn them, what was measured stays in the "
+                "old one; or take the change back"
+            )
+
+    def _look_for_absent(self, report: ReadReport, where: str = "") -> None:
+        """Note the declared columns that what was read so far does not have, and begin anew."""
+        assert self._plan is not None
+        for column in absent.not_learnt(self._plan, self.watched.contract):
+            report.absent[column] = (
+                f"column {column} is declared since the model was learnt: nothing is measured of it; "
+                "to learn it, give a new --database"
+            )
+        for column, sentence in report.presence.missing(self._plan).items():
+            report.absent[column] = where + sentence
+        report.presence = absent.Presence()
 
     def _read_done(self, run: Run) -> None:
         with self._store.write() as conn:

@@ -9,6 +9,7 @@ from typing import Any
 
 from checks.plan import Plan
 from monitor import failpoints, jobs, sampling
+from monitor.absent import Presence
 from monitor.clock import Clock
 from monitor.conform import Conformed, conform
 from monitor.router import Routed, RoutedWindow, Seen, route, strata
@@ -31,6 +32,8 @@ class ReadReport:
     failed: list[str] = field(default_factory=list)  # files that could not be read, with the reason
     notes: list[str] = field(default_factory=list)  # what the reader of the report should know besides
     span: tuple[int, int] | None = None  # [start, end) of the windows that records were read of
+    presence: Presence = field(default_factory=Presence)  # of the columns, in what is read just now
+    absent: dict[str, str] = field(default_factory=dict)  # a sentence on each declared column that was not there
 
     def reach(self, start_us: int, end_us: int) -> None:
         """Widen the span by one window."""
@@ -73,6 +76,7 @@ class Reader:
         """
         contract = self._watched.contract
         for page in pages:
+            report.presence.add(page)
             kept = self._kept(page.piece)
             for start_us in kept:
                 report.reach(start_us, self._watched.grid.window_end(start_us))

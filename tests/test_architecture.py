@@ -77,6 +77,8 @@ LAYERS: tuple[frozenset[str], ...] = (
         "on_demand",
         "performance",
         "learning",
+        "absent",
+        "datacheck",
         "mixed_labels",
         "reading",
         "alerts",

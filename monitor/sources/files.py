@@ -91,6 +91,20 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Ends:
+    """A bounded look at files: a page from the beginning of the first and, if there is more, one from the last's end.
+
+    The pages have all columns there are, not only those that are wanted; their names are no pieces. `records` is about
+    how many there are in all; `whole`: the one page holds everything.
+    """
+
+    pages: tuple[Page, ...]
+    records: int
+    files: int
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _File:
     path: str  # as the file system knows it
     name: str  # as the manifest knows it: relative to the contract where it can be
@@ -163,22 +177,35 @@ class Files:
 
         Raises SourceError where there is no file, or one that cannot be read.
         """
+        found = self.ends()
+        if not found.pages:
+            raise SourceError(f"{self.source.path}: matches no file")
+        return [page.table for page in found.pages], found.records
+
+    def ends(self) -> Ends:
+        """What stands at both ends of the files, a page each; without a file that matches no page.
+
+        Raises SourceError where a file that is named is not there, or cannot be read.
+        """
         fs, found = self._list()
         if not found:
-            raise SourceError(f"{self.source.path}: matches no file")
+            return Ends((), 0, 0, whole=True)
         first, rows = self._look(fs, found[0], at_end=False)
-        tables = [first]
-        if len(found) > 1 or rows > first.num_rows:
-            tables.append(self._look(fs, found[-1], at_end=True)[0])
-        return tables, rows * sum(file.size for file in found) // max(1, found[0].size)
+        pages = [first]
+        if len(found) > 1 or rows > len(first.rows):
+            pages.append(self._look(fs, found[-1], at_end=True)[0])
+        about = rows * sum(file.size for file in found) // max(1, found[0].size)
+        return Ends(tuple(pages), about, len(found), whole=len(pages) == 1 and not found[0].zipped)
 
-    def _look(self, fs: Any, file: _File, *, at_end: bool) -> tuple[pa.Table, int]:
+    def _look(self, fs: Any, file: _File, *, at_end: bool) -> tuple[Page, int]:
         """Records of one end of a file, and about how many it holds."""
         try:
             with _opened(fs, file) as stream:
                 start = _Start(0, 1, "")
                 if file.format == "parquet":
-                    return parquet_pages.look(stream, at_end=at_end)
+                    table, rows = parquet_pages.look(stream, at_end=at_end)
+                    numbers = np.arange(1, table.num_rows + 1)
+                    return Page(file.name, file.name, table, numbers, unit=file.unit), rows
                 if at_end and file.can_grow and file.size > _LOOK_BYTES:
                     # From a line end on; a record that spans it is one bad line.
                     stream.seek(file.size - _LOOK_BYTES)
@@ -189,7 +216,7 @@ class Files:
             raise SourceError(f"{file.name}: {_reason(error)}") from error
         size = file.size * (_UNZIPPED if file.zipped else 1)
         rows = len(chunk.rows) * size // chunk.end if chunk.end else 0
-        return pa.table(chunk.columns), max(len(chunk.rows), rows if chunk.end < file.size else 0)
+        return self._page(file, chunk, "look"), max(len(chunk.rows), rows if chunk.end < file.size else 0)
 
     def _list(self) -> tuple[Any, list[_File]]:
         path = self.source.path

@@ -7,11 +7,13 @@ counted too.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ from sqlalchemy import (
     false,
     func,
     inspect,
+    literal,
     or_,
     select,
     table,
@@ -51,6 +54,10 @@ ROWS = min(PAGE_ROWS, 16_384)
 SHOWN = 100  # so many cells of another type are shown per column and page; all of them are counted
 _Row = Mapping[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class TooSlow(DependencyUnavailable):
+    """A question that was given a limit of time took longer."""
 
 
 class Sql:
@@ -119,6 +126,29 @@ class Sql:
                 connection.execute(select(func.count()).select_from(rows.origin).where(span)).scalar_one()
             )
 
+    def glance(self, limit: int, seconds: float) -> Glance:
+        """All columns there are, and up to `limit` rows in the order in which they come; asks for `seconds` at most.
+
+        Raises SourceError where there is no such table, DependencyUnavailable where the database does not answer.
+        """
+        with self.connect(seconds) as connection:
+            rows = _Rows(connection, self, whole=False)
+            found = rows.some(limit)
+            return Glance(tuple(rows.names), self._page(rows, found, "glance", None), len(found) < limit)
+
+    def holds(self, start_us: int, end_us: int, seconds: float) -> bool | None:
+        """Whether any row has an event time in [start_us, end_us); None where that cannot be asked in `seconds`."""
+        try:
+            with self.connect(seconds) as connection:
+                rows = _Rows(connection, self)
+                span = rows.span(start_us, end_us)
+                if span is None:
+                    return None
+                one = select(literal(1)).select_from(rows.origin).where(span).limit(1)
+                return connection.execute(one).scalar_one_or_none() is not None
+        except TooSlow:
+            return None
+
     def _timeless(self, rows: _Rows, place: dict[str, Any]) -> Iterator[Page]:
         """Pages of the rows whose key is null; `place` moves along."""
         while True:
@@ -160,15 +190,26 @@ class Sql:
         )
 
     @contextmanager
-    def connect(self) -> Iterator[Connection]:
-        """A read-only connection; what goes wrong in it is a SourceError, or DependencyUnavailable."""
-        engine = self._engine()
+    def connect(self, seconds: float | None = None) -> Iterator[Connection]:
+        """A read-only connection; what goes wrong in it is a SourceError, or DependencyUnavailable.
+
+        With `seconds` what has not been answered by then is given up, as TooSlow.
+        """
+        engine = self._engine(None if seconds is None else time.monotonic() + seconds)
         try:
             with engine.connect() as connection:
                 if engine.dialect.name == "postgresql":
                     connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+                    if seconds is not None:
+                        connection.execute(
+                            text(f"SET LOCAL statement_timeout = {max(1, int(seconds * 1000))}")
+                        )
                 yield connection
         except DBAPIError as error:
+            if type(error.orig).__name__ == "QueryCanceled" or str(error.orig) == "interrupted":
+                raise TooSlow(
+                    f"source {self.name}: did not answer within {seconds:g} s; an index on {self.key} may help"
+                ) from error
             reason = (
                 str(error.orig).strip().splitlines()[0]
                 if str(error.orig).strip()
@@ -182,10 +223,12 @@ class Sql:
         finally:
             engine.dispose()
 
-    def _engine(self) -> Engine:
+    def _engine(self, until: float | None = None) -> Engine:
         url = self._url()
+        # A server that is not there is not waited for without end, where there is a limit.
+        patience = {"connect_timeout": 10} if until is not None and url.get_backend_name() != "sqlite" else {}
         try:
-            engine = create_engine(url, poolclass=NullPool)
+            engine = create_engine(url, poolclass=NullPool, connect_args=patience)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise SourceError(
                 f"source {self.name}: {type(error).__name__}; use a sqlite or postgresql URL"
@@ -194,6 +237,8 @@ class Sql:
             if url.database and url.database != ":memory:" and not Path(url.database).exists():
                 raise DependencyUnavailable(f"source {self.name}: there is no database {url.database}")
             event.listen(engine, "connect", _tame_sqlite)
+            if until is not None:
+                event.listen(engine, "connect", partial(_end_sqlite, until))
         return engine
 
     def _url(self) -> URL:
@@ -209,16 +254,19 @@ class Sql:
 
 
 class _Rows:
-    """The rows of a source in one connection: their names, and pages of them."""
+    """The rows of a source in one connection: their names, and pages of them.
 
-    def __init__(self, connection: Connection, sql: Sql) -> None:
+    Raises SourceError where the id, the time or the key is not among the names, unless it need not be `whole`.
+    """
+
+    def __init__(self, connection: Connection, sql: Sql, *, whole: bool = True) -> None:
         self.connection = connection
         self.sql = sql
         self.origin = self._origin()
         probe = connection.execute(select(text("*")).select_from(self.origin).limit(0))
         self.names = list(probe.keys())
         for name in (sql.source.id, sql.source.time, sql.key):
-            if name not in self.names:
+            if whole and name not in self.names:
                 raise SourceError(
                     f"source {sql.name}: there is no column {name}; there are {', '.join(self.names)}"
                 )
@@ -232,6 +280,12 @@ class _Rows:
 
     def column(self, name: str) -> ColumnElement[Any]:
         return column(name)
+
+    def some(self, limit: int) -> list[_Row]:
+        """Up to `limit` rows, as the database has them at hand."""
+        kept = [column(name) for name in self.names if name in self.sql.wanted] or [literal(1)]
+        query: Select[*tuple[Any, ...]] = select(*kept).select_from(self.origin).limit(limit)
+        return [dict(row) for row in self.connection.execute(query).mappings()]
 
     def page(self, where: ColumnElement[bool], order: Sequence[str]) -> list[_Row]:
         kept = [name for name in self.names if name in self.sql.wanted or name == self.sql.key]
@@ -268,6 +322,15 @@ class _Rows:
         if isinstance(example, str):
             return _sortable(moment, example, self.sql.zone)
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """The names of all columns, a page of some rows without a position, and whether these are all there are."""
+
+    names: tuple[str, ...]
+    page: Page
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +430,11 @@ def _tame_sqlite(connection: Any, record: object) -> None:
     # `cells`.
     connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
     connection.execute("PRAGMA query_only = ON")
+
+
+def _end_sqlite(until: float, connection: Any, record: object) -> None:
+    """Let SQLite ask every ten thousand steps whether it is past the time."""
+    connection.set_progress_handler(lambda: time.monotonic() > until, 10_000)
 
 
 def _is_away(error: DBAPIError) -> bool:

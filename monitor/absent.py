@@ -1,0 +1,141 @@
+"""Declared columns that the data do not have: nothing is measured of them, so somebody must be told.
+
+Where a column was there in the reference and is gone, a break of the schema raises an alert. One that was never
+there has nothing to break.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection
+
+from monitor.store import models, parts, plans, windows
+
+if TYPE_CHECKING:
+    from checks.plan import Plan
+    from checks.profile import Profile
+    from monitor.contract import Contract
+    from monitor.sources import Page
+
+
+@dataclass
+class Presence:
+    """Which columns the pages of a reading had, page by page.
+
+    named   columns that a page has, whatever is in them
+    filled  those with a value in a record at least
+    """
+
+    records: int = 0
+    named: set[str] = field(default_factory=set)
+    filled: set[str] = field(default_factory=set)
+
+    def add(self, page: Page) -> None:
+        """Take in a page; one without a record says nothing."""
+        if not len(page.rows):
+            return
+        self.records += len(page.rows)
+        for name in page.table.schema.names:
+            self.named.add(name)
+            if name not in self.filled and page.table.column(name).null_count < len(page.rows):
+                self.filled.add(name)
+
+    def missing(self, plan: Plan) -> dict[str, str]:
+        """A sentence for each column of the plan that no record had; none for a reading without records.
+
+        A column that is there and empty counts if it was empty in the reference too: JSON Lines leave out what they
+        have no value for, and some columns seldom have one.
+        """
+        if not self.records:
+            return {}
+        said = {}
+        for name in (column.name for column in plan.columns):
+            if name not in self.named:
+                said[name] = _sentence(name, f"none of the {self.records:,} records read has it")
+            elif name not in self.filled and _never_filled(plan, name):
+                said[name] = _sentence(name, f"none of the {self.records:,} records read has a value in it")
+        return said
+
+
+def changed_since(plan: Plan, contract: Contract) -> str | None:
+    """Why records cannot be counted by what was learnt: the contract has not all of its columns, or as another kind.
+
+    None if they can. A column that the contract has besides is only not measured: `not_learnt`.
+    """
+    declared = {column.name: column.kind for column in contract.columns()}
+    gone = [column.name for column in plan.columns if column.name not in declared]
+    other = [column.name for column in plan.columns if declared.get(column.name, column.kind) != column.kind]
+    told = [("no longer declared", gone), ("of another kind", other), ("new", not_learnt(plan, contract))]
+    if not gone and not other:
+        return None
+    how = "; ".join(f"{what}: {', '.join(names)}" for what, names in told if names)
+    return f"the columns of the contract are not those that were learnt here ({how})"
+
+
+def not_learnt(plan: Plan, contract: Contract) -> list[str]:
+    """Columns that the contract declares since its model was learnt."""
+    known = {column.name for column in plan.columns}
+    return [name for name in contract.column_specs if name not in known]
+
+
+def in_newest_window(conn: Connection, model_id: int) -> tuple[int, list[str]] | None:
+    """The start of the newest window with records, and the columns that none of them had; None before the first.
+
+    As `Presence.missing`, but from what the store has counted. ValueError, KeyError for a plan of another release.
+    """
+    from checks.plan import Plan
+    from checks.profile import Profile
+
+    body = plans.current(conn, model_id)
+    newest = windows.newest_with_records(conn, model_id)
+    if body is None or newest is None:
+        return None
+    plan = Plan.decode(body)
+    lacking: set[str] | None = None
+    for _, counted in parts.bodies_between(conn, model_id, plan.plan_id, newest.start_us, newest.end_us):
+        profile = Profile.decode(counted)
+        if not profile.records:
+            continue  # nothing but duplicates
+        here = _lacking(profile, plan)
+        lacking = here if lacking is None else lacking & here
+        if not lacking:
+            break
+    return newest.start_us, [column.name for column in plan.columns if column.name in (lacking or ())]
+
+
+def columns_of_everyone(conn: Connection) -> list[tuple[str, int, list[str]]]:
+    """(model, start of its newest window, columns that none of its records had), for models that lack some."""
+    found = []
+    for model in models.everyone(conn):
+        try:
+            newest = in_newest_window(conn, model.id)
+        except (ValueError, KeyError):  # of another release: told of where it is read
+            continue
+        if newest is not None and newest[1]:
+            found.append((model.name, *newest))
+    return found
+
+
+def _lacking(profile: Profile, plan: Plan) -> set[str]:
+    def total(column: str, field: str) -> int:
+        return int(profile.take(plan, column, field).sum())
+
+    return {
+        column.name
+        for column in plan.columns
+        if total(column.name, "absent") == profile.records
+        or (_never_filled(plan, column.name) and total(column.name, "null") == profile.records)
+    }
+
+
+def _never_filled(plan: Plan, column: str) -> bool:
+    facts = plan.facts[column]
+    return facts.values == 0 and facts.type_failure_share == 0
+
+
+def _sentence(column: str, what: str) -> str:
+    return (
+        f"column {column} is declared, and {what}: nothing is measured of it; see `driftglass check-contract`"
+    )
