@@ -79,6 +79,17 @@ class App:
         self._known = known
         return [watched for key in current if (watched := known.get(key)) is not None]
 
+    def watched_one(self, model_id: int) -> Watched | None:
+        """One model with the contract that counts now, None if it has none that this version can use."""
+        with self.store.read() as conn:
+            model = models.by_id(conn, model_id)
+            if model.contract_id is None:
+                return None
+            new = None if model.contract_id in self._known else contracts.current(conn, model_id)
+        if new is not None:
+            self._known[new.id] = self._read(new, model.name)
+        return self._known[model.contract_id]
+
     def _read(self, version: contracts.Version, name: str) -> Watched | None:
         try:
             contract = parse(version.body, f"{name}.yaml")

@@ -174,10 +174,12 @@ def claim_chain(
     model_id: int | None = None,
     *,
     limit: int = CHAIN,
+    share: runs.Share | None = None,
 ) -> list[Run]:
     """What `claim` takes, and after a measure or a judge up to `limit` runs that can be done right after it: of the
     same model, to be worked on in this order, the next one only once the one before it is finished.
 
+    With a share of the models the first is one of theirs, if any of theirs is due.
     Each has a fence and a finish of its own. Readings come alone: what they find decides what is measured.
     """
     now_us = clock.now_us()
@@ -188,7 +190,9 @@ def claim_chain(
             lost = runs.release_lost(conn, now_us, MAX_LOST)
             for one in lost:
                 _bury(conn, one, now_us)
-            run = runs.claim_next(conn, now_us, lease_until_us, owner, kinds, model_id)
+            asked = (conn, now_us, lease_until_us, owner, kinds, model_id)
+            run = runs.claim_next(*asked, share) if share is not None else None
+            run = run or runs.claim_next(*asked)
             # On PostgreSQL a revision may have committed after the statement above took its snapshot.
             if run is not None and run.kind == "judge" and runs.is_blocked(conn, run.id):
                 raise _Raced

@@ -62,6 +62,17 @@ MOVES: Mapping[Event, tuple[tuple[State, ...], State]] = {
 }
 
 
+Scope = Literal["model", "share", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The models whose key leaves the remainder `number` when divided by `of`."""
+
+    number: int
+    of: int
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A row of `runs`. `attempt` counts claims, `crashes` working processes that died over it; the window of a read is
@@ -132,7 +143,7 @@ def release_lost(conn: Connection, now_us: int, max_attempts: int) -> list[Run]:
 
 def any_due(conn: Connection, now_us: int) -> bool:
     """Whether a run could be claimed now, or the lease of one has run out."""
-    due = _due(KINDS, one_model=False)
+    due = _due(KINDS, "all")
     return any(conn.execute(query, {"now": now_us}).first() is not None for query in (due, _first_lost()))
 
 
@@ -143,10 +154,19 @@ def claim_next(
     owner: str,
     kinds: Collection[Kind],
     model_id: int | None,
+    share: Share | None = None,
 ) -> Run | None:
-    """Take the run that has been due the longest and that nothing blocks, in one statement; None if none."""
-    claiming = _claiming(tuple(sorted(kinds)), model_id is not None)
-    given = {"now": now_us, "until": lease_until_us, "who": owner, "model": model_id}
+    """Take the run that has been due the longest and that nothing blocks, in one statement; None if none.
+
+    Of one model, or of a share of the models, or of all.
+    """
+    scope: Scope = "model" if model_id is not None else "share" if share is not None else "all"
+    claiming = _claiming(tuple(sorted(kinds)), scope)
+    given = {"now": now_us, "until": lease_until_us, "who": owner}
+    if model_id is not None:
+        given["model"] = model_id
+    elif share is not None:
+        given |= {"number": share.number, "of": share.of}
     row = conn.execute(claiming, given).one_or_none()
     return None if row is None else Run(**row._mapping)
 
@@ -303,7 +323,7 @@ def counts(conn: Connection, model_id: int | None = None) -> dict[tuple[Kind, St
 
 
 @cache
-def _due(kinds: tuple[Kind, ...], one_model: bool) -> Select[tuple[int]]:
+def _due(kinds: tuple[Kind, ...], scope: Scope) -> Select[tuple[int]]:
     """What can be claimed, the longest due first."""
     query = (
         select(runs.c.id)
@@ -317,12 +337,16 @@ def _due(kinds: tuple[Kind, ...], one_model: bool) -> Select[tuple[int]]:
         .order_by(runs.c.available_us, runs.c.window_start_us, runs.c.id)
         .limit(1)
     )
-    return query.where(runs.c.model_id == bindparam("model")) if one_model else query
+    if scope == "model":
+        return query.where(runs.c.model_id == bindparam("model"))
+    return (
+        query.where(runs.c.model_id % bindparam("of") == bindparam("number")) if scope == "share" else query
+    )
 
 
 @cache
-def _claiming(kinds: tuple[Kind, ...], one_model: bool) -> ReturningUpdate[Any]:
-    due = _due(kinds, one_model).with_for_update(skip_locked=True, of=runs)
+def _claiming(kinds: tuple[Kind, ...], scope: Scope) -> ReturningUpdate[Any]:
+    due = _due(kinds, scope).with_for_update(skip_locked=True, of=runs)
     return _claimed(runs.c.id == due.scalar_subquery())
 
 

@@ -7,7 +7,7 @@ from monitor.clock import SimulatedClock
 from monitor.jobs import MAX_LOST, claim, heartbeat, revise
 from monitor.store import models, runs
 from monitor.store.engine import Store
-from monitor.store.runs import Kind
+from monitor.store.runs import Kind, Share
 from tests.monitor.jobs.working import HOUR, START, done, due, work
 
 
@@ -35,6 +35,19 @@ def test_the_windows_of_a_model_are_claimed_as_one_chain(
     assert chain_of(store, clock, limit=4) == first
     # Measuring waits for nothing, judging for what the others hold.
     assert chain_of(store, clock, "another") == [("measure", 2)]
+
+
+def test_a_share_of_the_models_comes_first_and_the_others_before_nothing(
+    store: Store, clock: SimulatedClock, model_id: int
+) -> None:
+    with store.write() as conn:
+        other = models.create(conn, "spam", START).id
+    due(store, model_id, 0, 1)
+    due(store, other, 5)
+    share = Share(other % 2, 2)
+    claimed = [jobs.claim_chain(store, clock, "w", share=share) for _ in range(2)]
+    assert [{run.model_id for run in chain} for chain in claimed] == [{other}, {model_id}]
+    assert jobs.claim_chain(store, clock, "w", share=share) == []
 
 
 def test_a_chain_ends_before_what_another_holds(store: Store, clock: SimulatedClock, model_id: int) -> None:
