@@ -28,6 +28,7 @@ from monitor.doors import (
     notify,
     outbox,
     performance,
+    quarantine,
     review,
     run,
     runs,
@@ -59,6 +60,7 @@ app.command()(contracts.check_contract)
 app.command()(run.run)
 app.command()(serve.serve)
 app.command()(status.status)
+app.command()(quarantine.quarantine)
 app.command()(found.alerts)
 app.command()(found.explain)
 app.command()(found.unlike)

@@ -91,7 +91,7 @@ def learn(watched: Watched, now_us: int, progress: Progress, source: Source | No
     if not records:
         raise SourceError(
             f"{watched.name}: the reference holds no usable record; check `source`, the name of the time column and "
-            "`reference`, and see what `driftglass status` says was set aside"
+            "`reference`: `driftglass check-contract` says what differs from the data"
         )
     try:
         return learner.plan()

@@ -33,7 +33,7 @@ class ReadReport:
     notes: list[str] = field(default_factory=list)  # what the reader of the report should know besides
     span: tuple[int, int] | None = None  # [start, end) of the windows that records were read of
     presence: Presence = field(default_factory=Presence)  # of the columns, in what is read just now
-    absent: dict[str, str] = field(default_factory=dict)  # a sentence on each declared column that was not there
+    absent: dict[str, str] = field(default_factory=dict)  # what to say of declared columns not there
 
     def reach(self, start_us: int, end_us: int) -> None:
         """Widen the span by one window."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from monitor.doors.options import CONTRACT
-from monitor.errors import ContractError, UsageError
+from monitor.errors import ContractError, DependencyUnavailable, UsageError
+
+if TYPE_CHECKING:
+    from monitor.contract import Loaded
 
 CONTRACTS = [CONTRACT]
 
@@ -40,8 +43,11 @@ def check_contract(
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON Schema for editors instead.")
     ] = False,
+    no_data: Annotated[
+        bool, typer.Option("--no-data", help="Open neither the source nor the files that contracts name.")
+    ] = False,
 ) -> None:
-    """Report every problem of contracts as file:line:column, with the cure."""
+    """Report every problem of contracts, and where their data differ, as file:line:column, with the cure."""
     from monitor.contract import json_schema, load
     from monitor.store.canonical import json_text
 
@@ -49,10 +55,35 @@ def check_contract(
         typer.echo(json_text(json_schema()))
         return
     problems: list[str] = []
+    away: list[str] = []
     for path in contracts:
         try:
-            typer.echo(f"{path}: fine (model {load(path).contract.model})")
+            loaded = load(path)
         except ContractError as error:
             problems += error.problems
+            continue
+        wrong, silent = ([], []) if no_data else _against_data(path, loaded)
+        problems, away = problems + wrong, away + silent
+        if not wrong and not silent:
+            typer.echo(f"{path}: fine (model {loaded.contract.model})")
+    for line in away:
+        typer.echo(line, err=True)
     if problems:
         raise ContractError(problems)
+    if away:
+        raise DependencyUnavailable(
+            "not all of the data could be looked at; --no-data looks at the contract alone"
+        )
+
+
+def _against_data(path: Path, loaded: Loaded) -> tuple[list[str], list[str]]:
+    """What cannot work with the data, and what does not answer; what may be meant is told at once."""
+    from monitor.clock import SystemClock
+    from monitor.datacheck import check
+
+    checked = check(loaded, SystemClock().now_us())
+    if checked.looked:
+        typer.echo(f"{path}: looked at {', '.join(checked.looked)}", err=True)
+    for line in checked.lines(str(path), loaded.text, "warning"):
+        typer.echo(line, err=True)
+    return checked.lines(str(path), loaded.text, "error"), checked.lines(str(path), loaded.text, "away")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -156,11 +157,12 @@ def _tell(name: str, report: PassReport) -> None:
     if report.duplicates:
         parts.append(f"{report.duplicates:,} duplicates left out")
     if report.quarantined:
-        parts.append(f"{report.quarantined:,} set aside (see `driftglass status`)")
+        parts.append(f"{report.quarantined:,} set aside (see `driftglass quarantine {name}`)")
     parts.append(f"{report.judged:,} windows judged")
-    typer.echo(f"{name}: " + ", ".join(parts), err=True)
+    # Not with `echo`, which writes past what the bar of progress puts in the place of standard error, into its line.
+    print(f"{name}: " + ", ".join(parts), file=sys.stderr)  # noqa: T201 - as said
     for note in report.notes:
-        typer.echo(f"{name}: {note}", err=True)
+        print(f"{name}: {note}", file=sys.stderr)  # noqa: T201 - as said
 
 
 def _tell_undelivered(store: Store, counts: Counts) -> None:

@@ -49,6 +49,40 @@ def test_check_contract_tells_every_problem_and_exits_2(cli: Cli, quiet: Path) -
     assert any("columns.score.role" in problem and 'did you mean "score"?' in problem for problem in problems)
 
 
+def test_what_does_not_fit_the_data_is_told_with_its_line(cli: Cli, quiet: Path) -> None:
+    text = quiet.read_text("utf-8")
+    quiet.write_text(text.replace("  amount:", "  amuont:"), "utf-8")
+    with quiet.with_name("orders.csv").open("a", encoding="utf-8") as file:
+        file.write("only,two\n")
+    done = cli("check-contract", quiet)
+    assert (done.code, done.out) == (2, "")
+    looked, warning, error, last = done.err.splitlines()
+    assert looked == f"{quiet}: looked at {len(stream.records()):,} records of 1 file"
+    assert warning.startswith(f"{quiet}:3:1 warning: source: 1 of ")
+    assert (
+        error
+        == f'{quiet}:7:3 columns.amuont: there is no column amuont in orders.csv; did you mean "amount"?'
+    )
+    assert last == "1 problem"
+    alone = cli("check-contract", quiet, "--no-data")
+    assert (alone.code, alone.out, alone.err) == (0, f"{quiet}: fine (model orders)\n", "")
+
+
+def test_data_that_do_not_answer_are_exit_3_unless_something_is_wrong_besides(cli: Cli, quiet: Path) -> None:
+    table = "{type: sql, url: 'sqlite:///gone.db', table: orders, id: id, time: at}"
+    away = quiet.with_name("away.yaml")
+    away.write_text(
+        quiet.read_text("utf-8").replace("{type: files, path: orders*.csv, id: id, time: at}", table), "utf-8"
+    )
+    done = cli("check-contract", quiet, away)
+    assert (done.code, done.out) == (3, f"{quiet}: fine (model orders)\n")
+    assert f"{away}:3:" in done.err
+    assert "there is no database" in done.err
+    assert "--no-data" in done.err.splitlines()[-1]
+    away.write_text(away.read_text("utf-8") + "calendar: {deployments_path: none.csv}\n", "utf-8")
+    assert cli("check-contract", quiet, away).code == 2
+
+
 def test_the_schema_for_editors_is_a_json_schema(cli: Cli) -> None:
     from jsonschema import Draft202012Validator
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -28,6 +33,28 @@ def test_a_run_tells_what_it_found(watched: Watched) -> None:
     assert f"orders: {len(stream.records()):,} records read, 12 windows judged" in watched.first.err
     assert "class_share(label)" in watched.first.out
     assert "retraining awaiting_approval" in watched.first.out
+
+
+def test_on_a_terminal_the_bar_makes_room_for_what_is_said(quiet: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "monitor.cli", "run", "-c", str(quiet), "-d", store_beside(quiet)]
+    with subprocess.Popen(
+        [*command, "--as-of", "data"],
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        cwd=Path(__file__).parents[3],
+        env=os.environ | {"TERM": "xterm"},
+    ) as child:
+        os.close(theirs)
+        told = b""
+        with suppress(OSError):  # what Linux says at the end
+            while piece := os.read(ours, 65_536):
+                told += piece
+    os.close(ours)
+    assert child.returncode == 0
+    before, said, _ = told.partition(b"orders: ")
+    assert said
+    assert before.endswith(b"\x1b[2K"), "the bar was taken off the line first"
 
 
 def test_a_second_run_reads_nothing_and_fail_on_tells_the_shell(cli: Cli, watched: Watched) -> None:
@@ -150,7 +177,7 @@ def test_records_that_cannot_be_used_are_counted_and_named(cli: Cli, tmp_path: P
     stream.write(tmp_path / "orders.csv", rows)
     contract = stream.contract(tmp_path)
     done = cli("run", "-c", contract, "-d", store_beside(contract), "--as-of", "data")
-    assert "1 set aside (see `driftglass status`)" in done.err
+    assert "1 set aside (see `driftglass quarantine orders`)" in done.err
     (model,) = cli("status", "-d", store_beside(contract), "--json").json()["models"]
     assert model["set_aside"] == {"unreadable_time of at": 1}
     assert "1 unreadable_time of at" in cli("status", "-d", store_beside(contract)).out
