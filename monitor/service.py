@@ -85,19 +85,19 @@ class Ticking:
         from monitor.closing import Closing
         from monitor.housekeeping import Housekeeping
         from monitor.scheduler import Scheduler
+        from monitor.supervisor import Supervisor
         from monitor.tasks import Tasks
-        from monitor.worker import Worker
 
         settings = app.settings
         self._app = app
         self.store_health = StoreHealth(app.store, app.clock, role)
         ticks: dict[str, tuple[float, Callable[[], object]]] = {"live": (5.0, self.store_health.tick)}
-        self._workers = []
+        self._supervisors = []
         self._tasks: Tasks | None = None
         if role != "api":
             closing = Closing(app.store, app.clock, app.watched, settings.read_seconds)
-            self._workers = [
-                Worker(settings, app.store, app.clock, judged=self._deliver_now)
+            self._supervisors = [
+                Supervisor(settings, app.store, app.clock, judged=self._deliver_now)
                 for _ in range(settings.workers)
             ]
             ticks["close"] = (settings.tick_seconds, lambda: self._close(closing))
@@ -111,8 +111,8 @@ class Ticking:
             self._tasks = Tasks(settings, app.store, app.clock)
             ticks["tasks"] = (settings.tick_seconds, self._tasks.work)
             ticks |= {
-                f"work {number}": (settings.tick_seconds, worker.work)
-                for number, worker in enumerate(self._workers, 1)
+                f"work {number}": (settings.tick_seconds, supervisor.work)
+                for number, supervisor in enumerate(self._supervisors, 1)
             }
         self._scheduler = Scheduler(ticks, longest_tick_seconds=settings.run_seconds + 300.0)
 
@@ -122,8 +122,8 @@ class Ticking:
 
     def stop(self) -> None:
         """Give back what is being worked on, and end in good order."""
-        for worker in self._workers:
-            worker.stop()
+        for supervisor in self._supervisors:
+            supervisor.stop()
         if self._tasks is not None:
             self._tasks.stop()
         self._scheduler.stop()
@@ -146,7 +146,7 @@ class Ticking:
 
     def _close(self, closing: Closing) -> None:
         if closing.tick():
-            for number in range(1, len(self._workers) + 1):
+            for number in range(1, len(self._supervisors) + 1):
                 self._scheduler.wake(f"work {number}")
 
     def _deliver_now(self) -> None:

@@ -91,6 +91,8 @@ LAYERS: tuple[frozenset[str], ...] = (
         "app",
     ),
     rooms(
+        "supervisor",
+        "child",
         "worker",
         "service",
         "api",
@@ -161,7 +163,8 @@ def test_pure_modules_have_no_effects(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "door", ["monitor.cli", "monitor.api", "monitor.jobs", "monitor.service", "monitor.app"]
+    "door",
+    ["monitor.cli", "monitor.api", "monitor.jobs", "monitor.service", "monitor.supervisor", "monitor.app"],
 )
 def test_the_doors_import_nothing_heavy(door: str) -> None:
     code = f"import sys, {door}; print([m for m in {HEAVY!r} if m in sys.modules])"

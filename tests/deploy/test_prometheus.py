@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
 import monitor.scheduler
-import monitor.worker  # noqa: F401 - as serve does: what they count is registered at import
+import monitor.supervisor  # noqa: F401 - as serve does: what they count is registered at import
 from monitor.store.engine import Store
 from tests.conftest import missing
 from tests.monitor.seeded import Seeded
