@@ -24,6 +24,7 @@ from monitor.settings import load_settings
 from monitor.store import keys
 from monitor.store.health import StoreHealth
 from monitor.store.processes import ROLES, Role
+from monitor.store.runs import Share
 
 if TYPE_CHECKING:
     from monitor.closing import Closing
@@ -97,8 +98,14 @@ class Ticking:
         if role != "api":
             closing = Closing(app.store, app.clock, app.watched, settings.read_seconds)
             self._supervisors = [
-                Supervisor(settings, app.store, app.clock, judged=self._deliver_now)
-                for _ in range(settings.workers)
+                Supervisor(
+                    settings,
+                    app.store,
+                    app.clock,
+                    judged=self._deliver_now,
+                    share=Share(number, settings.workers) if settings.workers > 1 else None,
+                )
+                for number in range(settings.workers)
             ]
             ticks["close"] = (settings.tick_seconds, lambda: self._close(closing))
             ticks["deliver"] = (min(settings.tick_seconds, 5.0), app.keep_delivering)

@@ -25,12 +25,13 @@ from monitor.errors import DependencyUnavailable, LeaseLost, StoreUnavailable
 from monitor.failpoints import VARIABLE
 from monitor.settings import Settings
 from monitor.store.engine import Store
-from monitor.store.runs import Run
+from monitor.store.runs import Run, Share
 from monitor.worker import COUNTED
 
 log = logging.getLogger(__name__)
 
 RECYCLE_AFTER_RUNS = 5_000
+FOR_ALL = 8  # every so many claims are for the longest due of all models: another child may be busy for long
 START_SECONDS = 120.0  # the first start after an installation compiles
 SLICE_SECONDS = 20.0  # a tick works so long at most, and is seen to tick
 MODEL_SECONDS = 2.0  # so long a child stays with a model whose plan and baseline it has at hand
@@ -54,8 +55,9 @@ Settle = Callable[[Connection, int], None]
 class Supervisor:
     """Claims runs for one child, which is started when first needed and replaced when it is old, big or broken.
 
-    `judged` is called after a run that may have something to tell people. Errors of the store leave `work` as
-    DependencyUnavailable; what is to be written of a run then is written at the next call.
+    `share`: the models that it works on first, so that what its child holds of them is used again. `judged` is called
+    after a run that may have something to tell people. Errors of the store leave `work` as DependencyUnavailable;
+    what is to be written of a run then is written at the next call.
     """
 
     def __init__(
@@ -65,7 +67,10 @@ class Supervisor:
         clock: Clock,
         *,
         judged: Callable[[], object] = lambda: None,
+        share: Share | None = None,
     ) -> None:
+        self._share = share
+        self._claims = 0
         self._settings = settings
         self._store = store
         self._clock = clock
@@ -137,7 +142,11 @@ class Supervisor:
         found: list[Run] = []
         if model_id is not None:
             found = jobs.claim_chain(self._store, self._clock, owner, lease, model_id=model_id)
-        return found or jobs.claim_chain(self._store, self._clock, owner, lease)
+        if not found:
+            self._claims += 1
+            share = self._share if self._claims % FOR_ALL else None
+            found = jobs.claim_chain(self._store, self._clock, owner, lease, share=share)
+        return found
 
     def _do(self, chain: list[Run]) -> int:
         """Let the child do runs that were claimed; returns how many came to an end, a bad one among them."""

@@ -92,7 +92,7 @@ def do(app: App, run: Run, held: Pipeline | None = None) -> tuple[dict[str, Any]
     """
     pipeline: Pipeline | None = None
     try:
-        watched = next((one for one in app.watched() if one.id == run.model_id), None)
+        watched = app.watched_one(run.model_id)
         if watched is None:
             return _not("failed", "its model has no contract that this version can use"), None
         pipeline = app.pipeline(watched)

@@ -28,20 +28,20 @@ from tests.chaos.table import Form, Row, table
 
 # Seconds that a part may take, short and long. Altogether at most 5 and 60 minutes: the test counts.
 PARTS: dict[str, tuple[int, int]] = {
-    "kills": (55, 1500),
-    "steps": (45, 260),
+    "kills": (55, 1480),
+    "steps": (60, 260),
     "stopped": (20, 60),
-    "database": (25, 200),
-    "ingest": (15, 140),
-    "hostile": (15, 600),
-    "receivers": (15, 120),
-    "alertmanager": (10, 100),
-    "alerts": (10, 100),
-    "downtime": (20, 260),
-    "latency": (35, 180),
-    "clocks": (25, 240),
-    "storage": (10, 110),
-    "soak": (0, 240),  # long only
+    "database": (20, 160),
+    "ingest": (8, 110),
+    "hostile": (12, 500),
+    "receivers": (14, 180),
+    "alertmanager": (8, 90),
+    "alerts": (3, 60),
+    "downtime": (18, 150),
+    "latency": (34, 160),
+    "clocks": (26, 220),
+    "storage": (22, 110),
+    "soak": (0, 220),  # long only
 }
 _PR_SET_CHILD_SUBREAPER = 36
 
