@@ -283,7 +283,9 @@ class _Rows:
 
     def some(self, limit: int) -> list[_Row]:
         """Up to `limit` rows, as the database has them at hand."""
-        kept = [column(name) for name in self.names if name in self.sql.wanted] or [literal(1)]
+        kept: list[ColumnElement[Any]] = []
+        kept += [column(name) for name in self.names if name in self.sql.wanted]
+        kept = kept or [literal(1)]
         query: Select[*tuple[Any, ...]] = select(*kept).select_from(self.origin).limit(limit)
         return [dict(row) for row in self.connection.execute(query).mappings()]
 
