@@ -82,8 +82,8 @@ class App:
     def watched_one(self, model_id: int) -> Watched | None:
         """One model with the contract that counts now, None if it has none that this version can use."""
         with self.store.read() as conn:
-            model = models.by_id(conn, model_id)
-            if model.contract_id is None:
+            model = models.known(conn, model_id)
+            if model is None or model.contract_id is None:
                 return None
             new = None if model.contract_id in self._known else contracts.current(conn, model_id)
         if new is not None:

@@ -40,10 +40,16 @@ def get(conn: Connection, name: str) -> Model:
 
 def by_id(conn: Connection, model_id: int) -> Model:
     """The model with this key; NotFound if there is none."""
-    row = conn.execute(select(models).where(models.c.id == model_id)).one_or_none()
-    if row is None:
+    model = known(conn, model_id)
+    if model is None:
         raise NotFound(f"no model with id {model_id}")
-    return Model(**row._mapping)
+    return model
+
+
+def known(conn: Connection, model_id: int) -> Model | None:
+    """The model with this key, if there is one."""
+    row = conn.execute(select(models).where(models.c.id == model_id)).one_or_none()
+    return None if row is None else Model(**row._mapping)
 
 
 def everyone(conn: Connection) -> list[Model]:

@@ -157,7 +157,7 @@ KINDS = [
         "application/json; charset=utf-16",
         "multipart/form-data; boundary=x",
     ),
-    *("application/cloudevents+json", "application/json;;;=", "\x7f/json"),
+    *("application/cloudevents+json", "application/json;;;="),
 ]
 HEADERS: list[bytes] = [
     b"X-Long: " + b"a" * 8_000,
@@ -191,6 +191,7 @@ WIRE = [
     b"POST /v1/models HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
     b"POST /v1/models HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n{}",
     b"GET / HTTP/1.1\r\nHost: x\r\nBad Header: y\r\n\r\n",
+    b"POST /v1/models HTTP/1.1\r\nHost: x\r\nContent-Type: \x7f/json\r\nContent-Length: 2\r\n\r\n{}",
     b"GET / HTTP/1.1\r\n: y\r\n\r\n",
     b"GET \xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
     b"GET http://evil.example/ HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -321,13 +322,17 @@ def run(form: Form) -> Iterator[Row]:
 
 def conformance(form: Form, url: str, key: str) -> Row:
     """schemathesis over the whole description, as a process of its own."""
+    # A body that is too large is refused by its length, as 413; schemathesis knows nothing of that.
+    refusals = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428, 429]
+    settings = f"[checks.negative_data_rejection]\nexpected-statuses = {refusals}\n"
+    (form.folder / "schemathesis.toml").write_text(settings, "utf-8")
     command = [str(Path(sys.executable).with_name("st")), "run", url + "/openapi.json", "--no-color"]
     command += ["-H", f"Authorization: Bearer {key}", "-n", "20", "--seed", str(form.seed)]
     command += ["--phases", "coverage,fuzzing", "--exclude-checks", "positive_data_acceptance,ignored_auth"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=form.folder, timeout=200)
     found = re.search(r"(\d+) generated(?:, (\d+) found)?", done.stdout)
     if done.returncode != 0 or found is None:
-        form.say(done.stdout[-3_000:])
+        form.say(done.stdout[max(done.stdout.find(" FAILURES "), 0) :][:3_000])
     figure = "it did not end" if found is None else f"{found[2] or 0} failures in {found[1]} cases"
     return Row("schemathesis on the whole description", figure, "0", done.returncode == 0)
 

@@ -187,6 +187,7 @@ def test_a_model_that_is_not_there_is_told_as_that(client: Client) -> None:
         ("/openapi.json", "POST", "GET, HEAD"),
         ("/v1/models", "BREW", "GET, HEAD, POST"),
         ("/v1/triggers", "POST", "GET, HEAD"),
+        ("/v1/outbox/replays", "OPTIONS", "POST"),  # no message of that name
     ],
 )
 def test_405_says_exactly_what_is_allowed(client: Client, path: str, method: str, allow: str) -> None:
