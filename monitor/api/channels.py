@@ -168,7 +168,7 @@ def list_outbox(
     return schemas.Page(items=items, next=cursor_of((items[-1].id,)) if len(rows) > limit else None)
 
 
-@router.get("/v1/outbox/{message}", operation_id="get_outbox_message")
+@router.get("/v1/outbox/{message:int}", operation_id="get_outbox_message")
 def get_message(message: Number, served: Served, caller: Reader) -> OutboxMessageDetail:
     """One message with every attempt."""
     with served.store.read() as conn:

@@ -115,18 +115,13 @@ def _told(error: Mapping[str, object], known_fields: Sequence[str] = ()) -> dict
 
 
 def allowed(request: Request) -> list[str]:
-    """The methods that the path of `request` takes. Asked of every route: several may share one path.
-
-    A path that is described in these very words goes before one that takes them for the name of a thing, as in OpenAPI.
-    """
+    """The methods that the path of `request` takes. Asked of every route: several may share one path."""
     kept = {key: request.scope[key] for key in ("type", "path", "root_path", "headers", "app")}
     routes = request.app.router.routes
-    described = request.app.openapi()["paths"].get(request.scope["path"])
     found = [
         method
         for method in METHODS
-        if (described is None or method.lower() in described)
-        and any(route.matches({**kept, "method": method})[0] is Match.FULL for route in routes)
+        if any(route.matches({**kept, "method": method})[0] is Match.FULL for route in routes)
     ]
     return (["GET", "HEAD"] if "GET" in found else []) + [method for method in found if method != "GET"]
 
