@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from monitor import failpoints, jobs, telemetry
 from monitor.clock import Clock
 from monitor.errors import DependencyUnavailable, DriftglassError
-from monitor.store import baselines, models, runs, windows
+from monitor.store import baselines, models, runs, set_back, windows
 from monitor.store.engine import Store
 from monitor.store.models import Model
 from monitor.store.runs import Run
@@ -111,6 +111,7 @@ class Jumps:
         self._monotonic = monotonic
         self._last: tuple[int, float] | None = None
         self._doubted = 0
+        self.back_us = 0  # how far the clock was set back by the last jump; who has dealt with it says 0
 
     def steady(self) -> bool:
         """One look at both clocks; False for the look that finds a jump of more than a minute and for the next."""
@@ -125,6 +126,7 @@ class Jumps:
                     jump,
                 )
                 self._doubted = 2
+                self.back_us = max(0, round(-jump * 1e6))
                 return False
         self._doubted = max(0, self._doubted - 1)
         return self._doubted == 0
@@ -156,6 +158,10 @@ class Closing:
         if not self._jumps.steady():
             return 0
         now_us = self._clock.now_us()
+        if self._jumps.back_us:
+            with self._store.write() as conn:
+                set_back.plan_anew(conn, self._jumps.back_us, now_us)
+            self._jumps.back_us = 0
         one_each: list[tuple[Watched, Span | None]] = []  # the window that closed, None for a reading alone
         many: list[tuple[Watched, list[Span]]] = []
         with self._store.read() as conn:

@@ -28,20 +28,20 @@ from tests.chaos.table import Form, Row, table
 
 # Seconds that a part may take, short and long. Altogether at most 5 and 60 minutes: the test counts.
 PARTS: dict[str, tuple[int, int]] = {
-    "kills": (55, 1480),
-    "steps": (60, 260),
-    "stopped": (20, 60),
+    "kills": (55, 1400),
+    "steps": (60, 240),
+    "stopped": (20, 80),
     "database": (20, 160),
-    "ingest": (8, 110),
-    "hostile": (12, 500),
-    "receivers": (14, 180),
-    "alertmanager": (8, 90),
-    "alerts": (3, 60),
-    "downtime": (18, 150),
-    "latency": (34, 160),
+    "ingest": (8, 100),
+    "hostile": (12, 450),
+    "receivers": (14, 140),
+    "alertmanager": (8, 80),
+    "alerts": (3, 50),
+    "downtime": (18, 120),
+    "latency": (34, 140),
     "clocks": (26, 220),
-    "storage": (22, 110),
-    "soak": (0, 220),  # long only
+    "storage": (22, 90),
+    "soak": (0, 150),  # long only
 }
 _PR_SET_CHILD_SUBREAPER = 36
 

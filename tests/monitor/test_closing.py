@@ -11,7 +11,7 @@ from monitor import jobs
 from monitor.clock import SimulatedClock
 from monitor.closing import SLICE, Closing, Jumps, closed, queue, until
 from monitor.contract import parse
-from monitor.store import baselines, models, runs, windows
+from monitor.store import baselines, models, outbox, runs, windows
 from monitor.store.engine import Store
 from monitor.watched import Watched
 
@@ -147,6 +147,40 @@ def test_a_window_that_a_jump_would_close_waits_for_the_next_looks(store: Store)
     ticking.tick()
     clock.advance(2 * 3600)
     assert [ticking.tick() for _ in range(3)] == [0, 0, 2]
+
+
+def test_what_was_queued_and_leased_before_the_clock_was_set_back_does_not_wait(store: Store) -> None:
+    watched = watch(store)
+    clock, now = SimulatedClock(REFERENCE_END), [0.0]
+    ticking = Closing(store, clock, lambda: [watched], 1e5, jumps=Jumps(clock, lambda: now[0]))
+    with store.write() as conn:
+        jobs.queue_read(conn, watched.id, REFERENCE_END, clock.now_us())
+        outbox.enqueue(
+            conn,
+            key="one",
+            model_id=watched.id,
+            channel="hook",
+            type="opened",
+            subject="toxicity/language",
+            body="{}",
+            now_us=clock.now_us(),
+        )
+    assert ticking.tick() == 0
+    held = jobs.claim(store, clock, "who is killed", kinds=["read"])
+    assert held is not None
+    clock.advance(-3600)
+
+    def claimed() -> tuple[bool, bool]:
+        with store.write() as conn:
+            message = outbox.claim(conn, ["hook"], clock.now_us(), 1_000_000)
+        return jobs.claim(store, clock, "another") is not None, message is not None
+
+    assert claimed() == (False, False)
+    for _ in range(3):
+        ticking.tick()
+    assert claimed() == (False, True)  # the lease holds, for as long as it would have
+    clock.advance(61)
+    assert claimed()[0]
 
 
 @pytest.mark.parametrize("month", [3, 10])
