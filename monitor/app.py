@@ -163,13 +163,10 @@ class App:
 
     def look_for_stale(self) -> list[str]:
         """Raise a health alert for each model whose windows close and are not judged; their names."""
-        now_us = self.clock.now_us()
+        now_us, watched = self.clock.now_us(), self.watched()
         with self.store.read() as conn:
-            known = {model.id: model for model in models.everyone(conn)}
             live = [
-                one
-                for one in self.watched()
-                if one.id in known and history_end(conn, one, known[one.id], now_us) is None
+                one for one in watched if history_end(conn, one, models.by_id(conn, one.id), now_us) is None
             ]
         return watching.look_for_stale(self.store, self.clock, live)
 

@@ -41,7 +41,6 @@ from monitor.errors import ContractError, DependencyUnavailable, DriftglassError
 
 app = typer.Typer(
     name="driftglass",
-    help="A self-hosted drift and data-quality monitor for production models that read text.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -114,7 +113,7 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    pass
+    """A self-hosted drift and data-quality monitor for production models that read text."""
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import get_args
 
@@ -31,7 +31,7 @@ class Reference:
     id: int
     baseline: Baseline
     fitted: Fitted
-    _merge: Callable[[], Profile]
+    _merge: Callable[[], Profile] = field(repr=False, compare=False)
 
     @cached_property
     def profile(self) -> Profile:

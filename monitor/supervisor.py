@@ -124,7 +124,7 @@ class Supervisor:
     # ----- one chain ----------------------------------------------------------------------------------------
 
     def _claim(self, model_id: int | None, *, asked: bool) -> list[Run]:
-        """Runs of this model, or else of any; a child that is ready for them is there first.
+        """Runs of this model, or else of the share, or of any; a child that is ready for them is there first.
 
         `asked`: something was due a moment ago.
         """

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT_SECONDS = 10.0
 POOL_SIZE = 5
-STATEMENTS = (
-    200  # compiled ones that are kept: work needs 80, and whoever filters lists in odd ways makes ever more
-)
 
 # Primary result codes of SQLite that blame the file (away, busy, full, broken) and not the statement.
 _SQLITE_AWAY = {
@@ -248,11 +245,7 @@ _READER_PRAGMAS = ("PRAGMA query_only = ON",)
 
 def _sqlite_engine(url: URL, begin: str, pragmas: tuple[str, ...]) -> Engine:
     engine = create_engine(
-        url,
-        pool_size=POOL_SIZE,
-        max_overflow=0,
-        query_cache_size=STATEMENTS,
-        connect_args={"timeout": BUSY_TIMEOUT_SECONDS},
+        url, pool_size=POOL_SIZE, max_overflow=0, connect_args={"timeout": BUSY_TIMEOUT_SECONDS}
     )
 
     @event.listens_for(engine, "do_connect")
@@ -287,7 +280,6 @@ def _postgresql_engine(url: URL) -> Engine:
         url,
         pool_size=POOL_SIZE,
         max_overflow=0,
-        query_cache_size=STATEMENTS,
         pool_pre_ping=True,  # after a restart of the server the pool holds dead connections
         connect_args={"connect_timeout": 5, "application_name": "driftglass"},
     )

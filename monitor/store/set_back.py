@@ -7,31 +7,28 @@ from typing import Any
 from sqlalchemy import Column, Connection, case, update
 
 from monitor.store.runs import UNFINISHED
-from monitor.store.tables import outbox, runs
+from monitor.store.tables import outbox, outlets, runs
 
 
 def plan_anew(conn: Connection, by_us: int, now_us: int) -> int:
-    """Move runs, messages and leases that lie more than half of `by_us` ahead back by it, to now at the earliest;
-    returns how many rows. `by_us`: how far the clock was set back.
+    """Move runs, messages, leases and channels that rest back by `by_us`, as far as the clock was set back: all that
+    lie more than half of it ahead, to now at the earliest. Returns how many.
 
     Several processes may notice and do the same: then something is tried sooner than it would have been, and a lease
     that ends too soon is taken over, as any other.
     """
-    changed = 0
-    for column, states in (
-        (runs.c.available_us, UNFINISHED),
-        (runs.c.lease_until_us, ("running",)),
-        (outbox.c.next_us, ("pending",)),
-        (outbox.c.lease_until_us, ("sending",)),
-    ):
-        changed += conn.execute(_moved(column, states, by_us, now_us)).rowcount
-    return changed
-
-
-def _moved(column: Column[Any], states: tuple[str, ...], by_us: int, now_us: int) -> Any:
-    table = column.table
-    return (
-        update(table)
-        .where(table.c.state.in_(states), column > now_us + by_us // 2)
-        .values({column: case((column - by_us > now_us, column - by_us), else_=now_us)})
+    planned: tuple[tuple[Column[Any], Any], ...] = (
+        (runs.c.available_us, runs.c.state.in_(UNFINISHED)),
+        (runs.c.lease_until_us, runs.c.state == "running"),
+        (outbox.c.next_us, outbox.c.state == "pending"),
+        (outbox.c.lease_until_us, outbox.c.state == "sending"),
+        (outlets.c.resume_us, outlets.c.disabled_us.is_(None)),
     )
+    moved = 0
+    for time_us, waits in planned:
+        sooner = case((time_us - by_us > now_us, time_us - by_us), else_=now_us)
+        statement = (
+            update(time_us.table).where(waits, time_us > now_us + by_us // 2).values({time_us: sooner})
+        )
+        moved += conn.execute(statement).rowcount
+    return moved

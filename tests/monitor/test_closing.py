@@ -11,7 +11,7 @@ from monitor import jobs
 from monitor.clock import SimulatedClock
 from monitor.closing import SLICE, Closing, Jumps, closed, queue, until
 from monitor.contract import parse
-from monitor.store import baselines, models, outbox, runs, windows
+from monitor.store import baselines, models, outbox, outlets, runs, windows
 from monitor.store.engine import Store
 from monitor.watched import Watched
 
@@ -165,6 +165,8 @@ def test_what_was_queued_and_leased_before_the_clock_was_set_back_does_not_wait(
             body="{}",
             now_us=clock.now_us(),
         )
+        outlets.failed(conn, "hook", "it was away", clock.now_us())
+        outlets.hold(conn, "hook", clock.now_us() + 10_000_000, "it was away", clock.now_us())
     assert ticking.tick() == 0
     held = jobs.claim(store, clock, "who is killed", kinds=["read"])
     assert held is not None
@@ -178,8 +180,13 @@ def test_what_was_queued_and_leased_before_the_clock_was_set_back_does_not_wait(
     assert claimed() == (False, False)
     for _ in range(3):
         ticking.tick()
-    assert claimed() == (False, True)  # the lease holds, for as long as it would have
-    clock.advance(61)
+    assert claimed() == (
+        False,
+        False,
+    )  # the lease holds and the channel rests, for as long as they would have
+    clock.advance(11)
+    assert claimed() == (False, True)
+    clock.advance(50)
     assert claimed()[0]
 
 
