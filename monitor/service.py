@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monitor import allocator
 from monitor.app import App
 from monitor.errors import DependencyUnavailable, UsageError
 from monitor.settings import load_settings
@@ -52,6 +53,7 @@ def serve(
 
     if role not in ROLES:
         raise UsageError(f"--role {role}: write all, api or worker")
+    allocator.keep_little()
     settings = load_settings()
     given = {"database_url": database, "host": host, "port": port}
     settings = settings.model_copy(update={name: value for name, value in given.items() if value is not None})

@@ -23,6 +23,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"checks"}),
     rooms(
         "client",
+        "allocator",
         "errors",
         "failpoints",
         "clock",
