@@ -31,6 +31,9 @@ SECURITY_HEADERS = {
 }
 # Of a request that is not read to its end nothing more can come on the same connection.
 CLOSE = {"Connection": "close"}
+# What still comes after an answer that ends the connection: closed over it, the connection would be reset, and the
+# answer lost on its way to somebody who was still sending.
+LINGER_BYTES = 8 << 20
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -39,7 +42,8 @@ class Edge:
 
     A body longer than `body_bytes` (at addresses that match `long`: `long_bytes`) is refused with 413: at once if its
     length is declared, else as soon as more bytes than that have come. One that has not come after `body_seconds` is
-    refused with 408. An exception that nobody caught is logged and answered with a bare 500.
+    refused with 408. After an answer that ends the connection, the rest of the body is taken and thrown away for up to
+    `linger_seconds`, LINGER_BYTES of it. An exception that nobody caught is logged and answered with a bare 500.
     """
 
     def __init__(
@@ -50,12 +54,14 @@ class Edge:
         long: re.Pattern[str] | None = None,
         long_bytes: int = 0,
         body_seconds: float = 30.0,
+        linger_seconds: float = 5.0,
     ) -> None:
         self.app = app
         self.body_bytes = body_bytes
         self.long = long
         self.long_bytes = long_bytes
         self.body_seconds = body_seconds
+        self.linger_seconds = linger_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -98,13 +104,11 @@ class Edge:
         longest = self.body_bytes
         if self.long is not None and self.long.fullmatch(scope["path"]):
             longest = self.long_bytes
-        declared = Headers(scope=scope).get("content-length", "0")
-        if declared.isascii() and declared.isdigit() and int(declared[:19]) > longest:
-            response = problem(413, TOO_LARGE, headers=CLOSE)
-            await response(scope, receive, send)
-            return
+        headers = Headers(scope=scope)
+        declared = headers.get("content-length", "0")
         came = 0
         whole = False
+        closing = scope.get("http_version") == "1.0" or headers.get("connection", "").lower() == "close"
         until = anyio.current_time() + self.body_seconds
 
         # What is raised here is raised inside the handler, so that it is told like every other HTTP error.
@@ -124,4 +128,32 @@ class Edge:
                     raise HTTPException(413, headers=CLOSE)
             return message
 
-        await self.app(scope, receiving, send)
+        async def lingering(message: Message) -> None:
+            nonlocal closing
+            if message["type"] == "http.response.start":
+                closing = closing or Headers(raw=message["headers"]).get("connection") == "close"
+            elif closing and not whole and not message.get("more_body", False) and _has_body(headers):
+                await send({**message, "more_body": True})
+                await self._linger(receive, until)
+                message = {"type": "http.response.body", "body": b""}
+            await send(message)
+
+        if declared.isascii() and declared.isdigit() and int(declared[:19]) > longest:
+            response = problem(413, TOO_LARGE, headers=CLOSE)
+            await response(scope, receive, lingering)
+        else:
+            await self.app(scope, receiving, lingering)
+
+    async def _linger(self, receive: Receive, until: float) -> None:
+        """Throw away what comes, until all has come, or as much and as long as we are willing to wait."""
+        left = LINGER_BYTES
+        with anyio.CancelScope(deadline=min(until, anyio.current_time() + self.linger_seconds)):
+            while left > 0:
+                message = await receive()
+                if message["type"] != "http.request" or not message.get("more_body", False):
+                    return
+                left -= len(message.get("body", b""))
+
+
+def _has_body(headers: Headers) -> bool:
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
