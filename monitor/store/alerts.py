@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select
+from sqlalchemy import Connection, Insert, Row, Select, Update, and_, bindparam, select
 
 from monitor.errors import NotFound
 from monitor.store import erasures
@@ -84,7 +85,7 @@ class EvidenceRow:
 
 def states(conn: Connection, model_id: int) -> dict[str, AlertRow]:
     """Every alert of a model by family; a family that never fired has none."""
-    rows = conn.execute(select(alerts).where(alerts.c.model_id == model_id).order_by(alerts.c.family))
+    rows = conn.execute(_states(), {"model": model_id})
     return {
         row.family: AlertRow(
             row.family,
@@ -106,7 +107,6 @@ def save(conn: Connection, model_id: int, rows: Sequence[AlertRow]) -> None:
     """Write the states of alerts of different families, whether they existed or not."""
     if not rows:
         return
-    statement = insert_on(conn, alerts)
     values = [
         {
             "model_id": model_id,
@@ -123,9 +123,7 @@ def save(conn: Connection, model_id: int, rows: Sequence[AlertRow]) -> None:
         }
         for row in rows
     ]
-    key = ["model_id", "family"]
-    newer = {name: statement.excluded[name] for name in values[0] if name not in key}
-    conn.execute(statement.on_conflict_do_update(index_elements=key, set_=newer), values)
+    conn.execute(_saving(conn.dialect.name), values)
 
 
 def open_episode(
@@ -142,17 +140,18 @@ def open_episode(
 ) -> int:
     """Insert an episode and return its id."""
     written = conn.execute(
-        episodes.insert().values(
-            model_id=model_id,
-            family=family,
-            severity=severity,
-            since_us=since_us,
-            opened_us=opened_us,
-            last_us=opened_us,
-            inhibited_by=inhibited_by,
-            summary=summary,
-            attributes=attributes,
-        )
+        _opening(),
+        {
+            "model_id": model_id,
+            "family": family,
+            "severity": severity,
+            "since_us": since_us,
+            "opened_us": opened_us,
+            "last_us": opened_us,
+            "inhibited_by": inhibited_by,
+            "summary": summary,
+            "attributes": attributes,
+        },
     )
     assert written.inserted_primary_key is not None
     return int(written.inserted_primary_key[0])
@@ -162,7 +161,7 @@ def change_episode(conn: Connection, episode_id: int, **values: Any) -> None:
     """Set columns of an episode (severity, last_us, closed_us, close_reason, inhibited_by, summary,
     attributes).
     """
-    conn.execute(episodes.update().where(episodes.c.id == episode_id).values(**values))
+    conn.execute(_changing(), {"key": episode_id, **values})
 
 
 def add_event(
@@ -170,13 +169,14 @@ def add_event(
 ) -> None:
     """One line of an episode's history."""
     conn.execute(
-        episode_events.insert().values(
-            episode_id=episode_id,
-            window_start_us=window_start_us,
-            event=event,
-            detail=json.dumps(detail, sort_keys=True, ensure_ascii=False),
-            at_us=at_us,
-        )
+        _telling(),
+        {
+            "episode_id": episode_id,
+            "window_start_us": window_start_us,
+            "event": event,
+            "detail": json.dumps(detail, sort_keys=True, ensure_ascii=False),
+            "at_us": at_us,
+        },
     )
 
 
@@ -197,7 +197,7 @@ def add_evidence(
         conn.exec_driver_sql("LOCK TABLE evidence IN ROW EXCLUSIVE MODE")
     model_id = conn.execute(select(episodes.c.model_id).where(episodes.c.id == episode_id)).scalar_one()
     erased = erasures.among(conn, model_id, [event_id for event_id, *_ in examples])
-    known = {(row.event_id, row.label) for row in conn.execute(_evidence_of(episode_id))}
+    known = {(row.event_id, row.label) for row in conn.execute(_evidence(), {"episode": episode_id})}
     fresh: dict[tuple[str, str], dict[str, Any]] = {}
     for event_id, label, excerpt, repair in examples:
         if (event_id, label) not in known and event_id not in erased:
@@ -219,7 +219,7 @@ def add_evidence(
 
 def get(conn: Connection, episode_id: int) -> EpisodeRow:
     """One episode. NotFound if there is none."""
-    row = conn.execute(_episodes().where(episodes.c.id == episode_id)).one_or_none()
+    row = conn.execute(_one(), {"key": episode_id}).one_or_none()
     if row is None:
         raise NotFound(f"there is no alert {episode_id}")
     return _episode(row)
@@ -227,10 +227,8 @@ def get(conn: Connection, episode_id: int) -> EpisodeRow:
 
 def open_of(conn: Connection, model_id: int | None = None) -> list[EpisodeRow]:
     """Open episodes of one model, or of all, in the order in which they opened."""
-    query = _episodes().where(episodes.c.closed_us.is_(None))
-    if model_id is not None:
-        query = query.where(episodes.c.model_id == model_id)
-    return [_episode(row) for row in conn.execute(query.order_by(episodes.c.opened_us, episodes.c.id))]
+    given = {} if model_id is None else {"model": model_id}
+    return [_episode(row) for row in conn.execute(_open(model_id is not None), given)]
 
 
 def told_to_flap(conn: Connection, model_id: int, family: str) -> None:
@@ -241,22 +239,16 @@ def told_to_flap(conn: Connection, model_id: int, family: str) -> None:
 
 def ended_at(conn: Connection, model_id: int, window_us: int, reason: str = CLEAN) -> list[str]:
     """The families whose episode the verdict of this window closed (or another `reason` after it), by name."""
-    query = select(episodes.c.family).where(
-        episodes.c.model_id == model_id,
-        episodes.c.closed_us == window_us,
-        episodes.c.close_reason == reason,
-    )
-    return sorted(conn.execute(query).scalars())
+    given = {"model": model_id, "window": window_us, "reason": reason}
+    return sorted(conn.execute(_ended(), given).scalars())
 
 
 def overlapping(conn: Connection, model_id: int, families: Sequence[str], from_us: int) -> list[EpisodeRow]:
     """Episodes of some families that were still breaching at or after `from_us`, open or closed, oldest
     first.
     """
-    query = _episodes().where(
-        episodes.c.model_id == model_id, episodes.c.family.in_(families), episodes.c.last_us >= from_us
-    )
-    return [_episode(row) for row in conn.execute(query.order_by(episodes.c.opened_us, episodes.c.id))]
+    given = {"model": model_id, "families": list(families), "from": from_us}
+    return [_episode(row) for row in conn.execute(_overlapping(), given)]
 
 
 def events(conn: Connection, episode_id: int) -> list[EventRow]:
@@ -274,15 +266,83 @@ def evidence_of(conn: Connection, episode_id: int, limit: int = 50) -> list[Evid
     """Kept examples of an episode, first found first."""
     return [
         EvidenceRow(row.window_start_us, row.event_id, row.label, row.excerpt, row.repair)
-        for row in conn.execute(_evidence_of(episode_id).limit(limit))
+        for row in conn.execute(_first_evidence(), {"episode": episode_id, "most": limit})
     ]
 
 
-def _evidence_of(episode_id: int) -> Any:
-    return select(evidence).where(evidence.c.episode_id == episode_id).order_by(evidence.c.id)
+# Statements of every judgement and message are put together once: that takes longer than doing them.
 
 
-def _episodes() -> Any:
+@cache
+def _states() -> Select[Any]:
+    return select(alerts).where(alerts.c.model_id == bindparam("model")).order_by(alerts.c.family)
+
+
+@cache
+def _saving(dialect: str) -> Insert:
+    statement = insert_on(dialect, alerts)
+    newer = {name: statement.excluded[name] for name in AlertRow.__slots__ if name != "family"}
+    return statement.on_conflict_do_update(index_elements=["model_id", "family"], set_=newer)
+
+
+@cache
+def _opening() -> Insert:
+    return episodes.insert()
+
+
+@cache
+def _changing() -> Update:
+    return episodes.update().where(episodes.c.id == bindparam("key"))
+
+
+@cache
+def _telling() -> Insert:
+    return episode_events.insert()
+
+
+@cache
+def _evidence() -> Select[Any]:
+    return select(evidence).where(evidence.c.episode_id == bindparam("episode")).order_by(evidence.c.id)
+
+
+@cache
+def _first_evidence() -> Select[Any]:
+    return _evidence().limit(bindparam("most"))
+
+
+@cache
+def _one() -> Select[Any]:
+    return _episodes().where(episodes.c.id == bindparam("key"))
+
+
+@cache
+def _open(of_model: bool) -> Select[Any]:
+    query = _episodes().where(episodes.c.closed_us.is_(None))
+    if of_model:
+        query = query.where(episodes.c.model_id == bindparam("model"))
+    return query.order_by(episodes.c.opened_us, episodes.c.id)
+
+
+@cache
+def _ended() -> Select[Any]:
+    return select(episodes.c.family).where(
+        episodes.c.model_id == bindparam("model"),
+        episodes.c.closed_us == bindparam("window"),
+        episodes.c.close_reason == bindparam("reason"),
+    )
+
+
+@cache
+def _overlapping() -> Select[Any]:
+    query = _episodes().where(
+        episodes.c.model_id == bindparam("model"),
+        episodes.c.family.in_(bindparam("families", expanding=True)),
+        episodes.c.last_us >= bindparam("from"),
+    )
+    return query.order_by(episodes.c.opened_us, episodes.c.id)
+
+
+def _episodes() -> Select[Any]:
     return (
         select(episodes, models.c.name.label("model"), alerts.c.state.label("alert_state"))
         .join(models, models.c.id == episodes.c.model_id)

@@ -10,8 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, String, cast, insert, literal, or_, select
+from sqlalchemy import Connection, Select, String, cast, insert, literal, or_, select
+from sqlalchemy.sql.dml import ReturningInsert
 
 from monitor.store import models
 from monitor.store.canonical import json_text
@@ -54,7 +57,7 @@ def append(
     """
     if conn.dialect.name == "postgresql":
         conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_CHAIN_LOCK})")
-    last = conn.execute(select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)).first()
+    last = conn.execute(_last()).first()
     fields = {
         "seq": 1 if last is None else last.seq + 1,
         "at_us": now_us,
@@ -65,7 +68,7 @@ def append(
         "prev_hash": GENESIS if last is None else last.hash,
     }
     row = {**fields, "hash": _hash(fields)}
-    return Entry(**conn.execute(insert(audit).values(row).returning(audit)).one()._mapping)
+    return Entry(**conn.execute(_appending(), row).one()._mapping)
 
 
 def newest(conn: Connection, limit: int, model: str | None = None) -> list[Entry]:
@@ -106,6 +109,16 @@ def verify(conn: Connection) -> Verification:
                 return Verification(entries, head, f"entry {row.seq} was changed after it was written")
             head, entries = written, row.seq
     return Verification(entries, head, None)
+
+
+@cache
+def _last() -> Select[Any]:
+    return select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
+
+
+@cache
+def _appending() -> ReturningInsert[Any]:
+    return insert(audit).returning(audit)
 
 
 def _hash(fields: Mapping[str, object]) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Update, select, update
+from sqlalchemy import Connection, Insert, Select, Update, bindparam, select, update
 
 from monitor.errors import LeaseLost
 from monitor.store.canonical import json_text
@@ -16,9 +17,7 @@ from monitor.store.tables import cursors
 
 def get(conn: Connection, model_id: int) -> dict[str, Any] | None:
     """The source's own position, None before the first read."""
-    position = conn.execute(
-        select(cursors.c.position).where(cursors.c.model_id == model_id)
-    ).scalar_one_or_none()
+    position = conn.execute(_position(), {"model": model_id}).scalar_one_or_none()
     if position is None:
         return None
     decoded: dict[str, Any] = json.loads(position)
@@ -45,3 +44,8 @@ def move(
         step = update(cursors).where(here).values(position=json_text(after), updated_us=now_us)
     if conn.execute(step.returning(cursors.c.model_id)).one_or_none() is None:
         raise LeaseLost("another process has read on from here")
+
+
+@cache
+def _position() -> Select[Any]:
+    return select(cursors.c.position).where(cursors.c.model_id == bindparam("model"))

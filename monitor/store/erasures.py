@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, Select, bindparam, exists, select
 
 from monitor.store.inserts import insert_on
 from monitor.store.tables import erasures
@@ -28,10 +30,7 @@ def add(conn: Connection, model_id: int, event_ids: Collection[str], now_us: int
 
 def among(conn: Connection, model_id: int, event_ids: Collection[str]) -> set[str]:
     """Those of these records that were erased. Costs one small read while none of the model was."""
-    if (
-        not event_ids
-        or not conn.execute(select(exists().where(erasures.c.model_id == model_id))).scalar_one()
-    ):
+    if not event_ids or not conn.execute(_any(), {"model": model_id}).scalar_one():
         return set()
     names = {hash_of(model_id, event_id): event_id for event_id in event_ids}
     hashes = list(names)
@@ -42,3 +41,8 @@ def among(conn: Connection, model_id: int, event_ids: Collection[str]) -> set[st
         )
         found |= {names[one] for one in conn.execute(query).scalars()}
     return found
+
+
+@cache
+def _any() -> Select[Any]:
+    return select(exists().where(erasures.c.model_id == bindparam("model")))

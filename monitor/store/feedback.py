@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
 from monitor.store.tables import feedback
 
@@ -63,5 +64,9 @@ def undo(conn: Connection, feedback_id: int, author: str, from_us: int) -> None:
 
 def of_model(conn: Connection, model_id: int) -> list[Feedback]:
     """All feedback on a model's alerts, also what was undone, oldest first."""
-    query = select(feedback).where(feedback.c.model_id == model_id).order_by(feedback.c.id)
-    return [Feedback(**row._mapping) for row in conn.execute(query)]
+    return [Feedback(**row._mapping) for row in conn.execute(_of_model(), {"model": model_id})]
+
+
+@cache
+def _of_model() -> Select[Any]:
+    return select(feedback).where(feedback.c.model_id == bindparam("model")).order_by(feedback.c.id)

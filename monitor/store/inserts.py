@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 _SQLITE_BATCH = 10_000
 
 
-def insert_on(conn: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """The database's own INSERT, with `.on_conflict_do_nothing()` and `.on_conflict_do_update()`."""
-    if conn.dialect.name == "postgresql":
+def insert_on(database: Connection | str, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """The database's own INSERT, with `.on_conflict_do_nothing()` and `.on_conflict_do_update()`; the database by a
+    connection or by the name of its dialect.
+    """
+    if (database if isinstance(database, str) else database.dialect.name) == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Select, Update, bindparam, select, update
 
 from monitor.errors import NotFound
 from monitor.store.inserts import insert_on
@@ -48,7 +49,7 @@ def by_id(conn: Connection, model_id: int) -> Model:
 
 def known(conn: Connection, model_id: int) -> Model | None:
     """The model with this key, if there is one."""
-    row = conn.execute(select(models).where(models.c.id == model_id)).one_or_none()
+    row = conn.execute(_one(), {"key": model_id}).one_or_none()
     return None if row is None else Model(**row._mapping)
 
 
@@ -83,7 +84,7 @@ def update_state(
         "materialised_until_us": materialised_until_us,
     }
     changes = {name: value for name, value in given.items() if value is not None}
-    if changes and conn.execute(update(models).where(models.c.id == model_id).values(changes)).rowcount == 0:
+    if changes and conn.execute(_changing(), {"key": model_id, **changes}).rowcount == 0:
         raise NotFound(f"no model with id {model_id}")
 
 
@@ -93,8 +94,22 @@ def lock(conn: Connection, model_id: int) -> Model:
     Who writes rows that refer to the model does not wait: a judge that held its run and waited for a reader, which
     waits for that run, would wait for ever.
     """
-    query = select(models).where(models.c.id == model_id).with_for_update(key_share=True)
-    row = conn.execute(query).one_or_none()
+    row = conn.execute(_locking(), {"key": model_id}).one_or_none()
     if row is None:
         raise NotFound(f"no model with id {model_id}")
     return Model(**row._mapping)
+
+
+@cache
+def _one() -> Select[Any]:
+    return select(models).where(models.c.id == bindparam("key"))
+
+
+@cache
+def _locking() -> Select[Any]:
+    return _one().with_for_update(key_share=True)
+
+
+@cache
+def _changing() -> Update:
+    return update(models).where(models.c.id == bindparam("key"))

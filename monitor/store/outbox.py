@@ -13,13 +13,30 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, exists, func, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Insert,
+    Row,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+)
+from sqlalchemy.sql.dml import ReturningInsert
 
 from monitor.errors import Conflict, LeaseLost, NotFound
 from monitor.store import outlets
+from monitor.store.inserts import insert_on
 from monitor.store.tables import attempts, models, outbox
 
 State = Literal["pending", "sending", "sent", "dead"]
@@ -81,23 +98,20 @@ def enqueue(
     """
     if repeats and episode_id is not None:
         _drop_superseded(conn, key, channel, subject, type, episode_id)
-    insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
     written = conn.execute(
-        insert(outbox)
-        .values(
-            key=key,
-            model_id=model_id,
-            channel=channel,
-            type=type,
-            subject=subject,
-            body=body,
-            state="pending",
-            next_us=now_us,
-            created_us=now_us,
-            episode_id=episode_id,
-        )
-        .on_conflict_do_nothing(index_elements=["key"])
-        .returning(outbox.c.id)
+        _enqueueing(conn.dialect.name),
+        {
+            "key": key,
+            "model_id": model_id,
+            "channel": channel,
+            "type": type,
+            "subject": subject,
+            "body": body,
+            "state": "pending",
+            "next_us": now_us,
+            "created_us": now_us,
+            "episode_id": episode_id,
+        },
     )
     return written.one_or_none() is not None
 
@@ -107,38 +121,19 @@ def claim(conn: Connection, channels: Collection[str], now_us: int, lease_us: in
 
     Counts the attempt, so that a message that kills its sender runs out of attempts too.
     """
-    # SKIP LOCKED compiles to nothing on SQLite, where the writer's transaction is already alone.
-    first = (
-        select(outbox.c.id)
-        .where(outbox.c.channel.in_(channels), *_may_leave(now_us))
-        .order_by(outbox.c.next_us, outbox.c.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    taken = conn.execute(first).scalar_one_or_none()
+    taken = conn.execute(_first_due(), {"channels": list(channels), "now": now_us}).scalar_one_or_none()
     if taken is None:
         return None
-    conn.execute(
-        outbox.update()
-        .where(outbox.c.id == taken)
-        .values(
-            state="sending",
-            fence=outbox.c.fence + 1,
-            attempt=outbox.c.attempt + 1,
-            lease_until_us=now_us + lease_us,
-        )
-    )
+    conn.execute(_claiming(), {"message": taken, "until": now_us + lease_us})
     return get(conn, taken)
 
 
 def due(conn: Connection, channels: Collection[str], now_us: int) -> dict[str, int]:
-    """The channels that have something due, with how many subjects it is about: so many may be sent at once."""
-    query = (
-        select(outbox.c.channel, func.count(outbox.c.subject.distinct()))
-        .where(outbox.c.channel.in_(channels), *_may_leave(now_us))
-        .group_by(outbox.c.channel)
-    )
-    return {row[0]: row[1] for row in conn.execute(query)}
+    """Those of the channels that have something due, with how many subjects it is about: so many may be sent at
+    once.
+    """
+    # All are asked for: a list of a thousand names in the statement takes longer than what is due.
+    return {row[0]: row[1] for row in conn.execute(_due(), {"now": now_us}) if row[0] in channels}
 
 
 def mark_sent(conn: Connection, message: Message, status: int | None, now_us: int) -> None:
@@ -148,8 +143,8 @@ def mark_sent(conn: Connection, message: Message, status: int | None, now_us: in
 
 def mark_retry(conn: Connection, message: Message, status: int | None, error: str, next_us: int) -> None:
     """sending → pending, due again at `next_us`. LeaseLost as above."""
-    again = {"state": "pending", "next_us": next_us, "waits": outbox.c.waits + 1}
-    _settle(conn, message, {**again, "last_status": status, "last_error": error})
+    again = {"state": "pending", "next_us": next_us, "last_status": status, "last_error": error}
+    _settle(conn, message, again, waited=True)
 
 
 def hasten(conn: Connection, channel: str, now_us: int) -> None:
@@ -195,16 +190,13 @@ def add_attempt(
     conn: Connection, message: Message, at_us: int, status: int | None, error: str | None, duration_ms: float
 ) -> None:
     """One line of a message's delivery log; written even if the lease was lost, since it did happen."""
-    conn.execute(
-        attempts.insert().values(
-            outbox_id=message.id, at_us=at_us, status=status, error=error, duration_ms=duration_ms
-        )
-    )
+    row = {"outbox_id": message.id, "at_us": at_us, "status": status, "error": error}
+    conn.execute(_attempting(), {**row, "duration_ms": duration_ms})
 
 
 def get(conn: Connection, message_id: int) -> Message:
     """One message. NotFound if there is none."""
-    row = conn.execute(_messages().where(outbox.c.id == message_id)).one_or_none()
+    row = conn.execute(_one(), {"message": message_id}).one_or_none()
     if row is None:
         raise NotFound(f"there is no message {message_id}")
     return _message(row)
@@ -319,8 +311,76 @@ def last_sent(conn: Connection, channel: str, subjects: Sequence[str]) -> dict[s
     return {row.subject: _message(row) for row in rows}
 
 
-def _may_leave(now_us: int) -> tuple[ColumnElement[bool], ...]:
-    """What a message must be so that it may be sent: due, the first of its subject, and on no channel that is held."""
+# Statements of every message are put together once: that takes longer than doing them.
+
+
+@cache
+def _enqueueing(dialect: str) -> ReturningInsert[Any]:
+    new = insert_on(dialect, outbox).on_conflict_do_nothing(index_elements=["key"])
+    return new.returning(outbox.c.id)
+
+
+@cache
+def _first_due() -> Select[Any]:
+    # SKIP LOCKED compiles to nothing on SQLite, where the writer's transaction is already alone.
+    return (
+        select(outbox.c.id)
+        .where(outbox.c.channel.in_(bindparam("channels", expanding=True)), *_may_leave())
+        .order_by(outbox.c.next_us, outbox.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+
+
+@cache
+def _claiming() -> Update:
+    return (
+        outbox.update()
+        .where(outbox.c.id == bindparam("message"))
+        .values(
+            state="sending",
+            fence=outbox.c.fence + 1,
+            attempt=outbox.c.attempt + 1,
+            lease_until_us=bindparam("until"),
+        )
+    )
+
+
+@cache
+def _due() -> Select[Any]:
+    return (
+        select(outbox.c.channel, func.count(outbox.c.subject.distinct()))
+        .where(*_may_leave())
+        .group_by(outbox.c.channel)
+    )
+
+
+@cache
+def _attempting() -> Insert:
+    return attempts.insert()
+
+
+@cache
+def _one() -> Select[Any]:
+    found: Select[Any] = _messages().where(outbox.c.id == bindparam("message"))
+    return found
+
+
+@cache
+def _settling(waited: bool) -> Update:
+    moved = outbox.update().where(
+        outbox.c.id == bindparam("message"),
+        outbox.c.state == "sending",
+        outbox.c.fence == bindparam("held"),
+    )
+    return moved.values(waits=outbox.c.waits + 1) if waited else moved
+
+
+def _may_leave() -> tuple[ColumnElement[bool], ...]:
+    """What a message must be so that it may be sent `now`: due, the first of its subject, and on no channel that is
+    held.
+    """
+    now: BindParameter[int] = bindparam("now")
     earlier = outbox.alias("earlier")
     waits = exists().where(
         earlier.c.channel == outbox.c.channel,
@@ -329,10 +389,10 @@ def _may_leave(now_us: int) -> tuple[ColumnElement[bool], ...]:
         earlier.c.state.in_(["pending", "sending"]),
     )
     due = or_(
-        and_(outbox.c.state == "pending", outbox.c.next_us <= now_us),
-        and_(outbox.c.state == "sending", outbox.c.lease_until_us < now_us),
+        and_(outbox.c.state == "pending", outbox.c.next_us <= now),
+        and_(outbox.c.state == "sending", outbox.c.lease_until_us < now),
     )
-    return due, ~waits, ~outlets.held(outbox.c.channel, now_us)
+    return due, ~waits, ~outlets.held(outbox.c.channel, now)
 
 
 def _drop_superseded(
@@ -351,13 +411,9 @@ def _drop_superseded(
     conn.execute(outbox.delete().where(outbox.c.id == last.id))
 
 
-def _settle(conn: Connection, message: Message, values: dict[str, Any]) -> None:
-    moved = conn.execute(
-        outbox.update()
-        .where(outbox.c.id == message.id, outbox.c.state == "sending", outbox.c.fence == message.fence)
-        .values(lease_until_us=None, **values)
-    )
-    if moved.rowcount == 0:
+def _settle(conn: Connection, message: Message, values: dict[str, Any], *, waited: bool = False) -> None:
+    given = {"message": message.id, "held": message.fence, "lease_until_us": None, **values}
+    if conn.execute(_settling(waited), given).rowcount == 0:
         raise LeaseLost(f"message {message.id} was taken over while it was being sent")
 
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.store.tables import outlets
@@ -48,7 +49,7 @@ def get(conn: Connection, channel: str) -> Outlet:
 
 def known(conn: Connection, channels: Collection[str]) -> dict[str, Outlet]:
     """The channels that have failed at some time, by name."""
-    rows = conn.execute(select(outlets).where(outlets.c.channel.in_(channels)))
+    rows = conn.execute(_known(), {"channels": list(channels)})
     return {
         row.channel: Outlet(
             row.channel, row.failures, row.failing_since_us, row.resume_us, row.disabled_us, row.last_error
@@ -57,7 +58,7 @@ def known(conn: Connection, channels: Collection[str]) -> dict[str, Outlet]:
     }
 
 
-def held(channel: ColumnElement[str], now_us: int) -> ColumnElement[bool]:
+def held(channel: ColumnElement[str], now_us: ColumnElement[int]) -> ColumnElement[bool]:
     """The condition that nothing may be sent on a channel now."""
     closed = or_(outlets.c.disabled_us.is_not(None), outlets.c.resume_us > now_us)
     return exists().where(outlets.c.channel == channel, closed)
@@ -108,6 +109,11 @@ def enable(conn: Connection, channel: str, now_us: int) -> None:
     """Send again, at once, whatever was known against it."""
     forgotten = {"failures": 0, "failing_since_us": None, "resume_us": 0, "disabled_us": None}
     conn.execute(outlets.update().where(outlets.c.channel == channel).values(**forgotten, updated_us=now_us))
+
+
+@cache
+def _known() -> Select[Any]:
+    return select(outlets).where(outlets.c.channel.in_(bindparam("channels", expanding=True)))
 
 
 def _write(conn: Connection, channel: str, values: dict[str, Any]) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Select, Update, bindparam, func, select, update
+from sqlalchemy.sql.dml import ReturningInsert
 
 from monitor.store.inserts import insert_on
 from monitor.store.tables import parts
@@ -56,8 +58,7 @@ def add(conn: Connection, model_id: int, new: Sequence[Part], now_us: int) -> se
         }
         for part in new
     ]
-    statement = insert_on(conn, parts).on_conflict_do_nothing()
-    taken = conn.execute(statement.returning(parts.c.window_start_us, parts.c.piece), rows)
+    taken = conn.execute(_adding(conn.dialect.name), rows)
     return {(row.window_start_us, row.piece) for row in taken}
 
 
@@ -65,18 +66,8 @@ def bodies_between(
     conn: Connection, model_id: int, plan_id: str, from_us: int, to_us: int
 ) -> Iterator[tuple[int, bytes]]:
     """(window start, encoded profile) of every part of windows in [from_us, to_us), by window, streamed."""
-    query = (
-        select(parts.c.window_start_us, parts.c.body)
-        .where(
-            parts.c.model_id == model_id,
-            parts.c.plan_id == plan_id,
-            parts.c.window_start_us >= from_us,
-            parts.c.window_start_us < to_us,
-        )
-        .order_by(parts.c.window_start_us, parts.c.piece)
-        .execution_options(yield_per=100)
-    )
-    with conn.execute(query) as rows:
+    given = {"model": model_id, "plan": plan_id, "from": from_us, "to": to_us}
+    with conn.execute(_bodies(), given) as rows:
         for row in rows:
             yield row.window_start_us, bytes(row.body)
 
@@ -114,24 +105,65 @@ def hashes_by_window(
 
 def newest_id(conn: Connection, model_id: int) -> int | None:
     """The key of the part that was added last, None while there is none: it tells whether others have read since."""
-    query = select(func.max(parts.c.id)).where(parts.c.model_id == model_id)
-    newest: int | None = conn.execute(query).scalar_one()
+    newest: int | None = conn.execute(_newest(), {"model": model_id}).scalar_one()
     return newest
 
 
 def windows_of_piece(conn: Connection, model_id: int, plan_id: str, piece: str) -> list[int]:
     """The windows a piece of input holds records of, empty if it was not kept; all were written at once."""
-    query = select(parts.c.window_start_us).where(
-        parts.c.model_id == model_id, parts.c.plan_id == plan_id, parts.c.piece == piece
-    )
-    return list(conn.execute(query.order_by(parts.c.window_start_us)).scalars())
+    given = {"model": model_id, "plan": plan_id, "named": piece}
+    return list(conn.execute(_of_piece(), given).scalars())
 
 
 def forget_event_hashes(conn: Connection, model_id: int, before_us: int) -> int:
     """Drop the hashes of windows that start before the horizon; returns of how many parts."""
+    return conn.execute(_forgetting(), {"model": model_id, "before": before_us}).rowcount
+
+
+@cache
+def _adding(dialect: str) -> ReturningInsert[Any]:
+    statement = insert_on(dialect, parts).on_conflict_do_nothing()
+    return statement.returning(parts.c.window_start_us, parts.c.piece)
+
+
+@cache
+def _bodies() -> Select[Any]:
+    return (
+        select(parts.c.window_start_us, parts.c.body)
+        .where(
+            parts.c.model_id == bindparam("model"),
+            parts.c.plan_id == bindparam("plan"),
+            parts.c.window_start_us >= bindparam("from"),
+            parts.c.window_start_us < bindparam("to"),
+        )
+        .order_by(parts.c.window_start_us, parts.c.piece)
+        .execution_options(yield_per=100)
+    )
+
+
+@cache
+def _newest() -> Select[Any]:
+    return select(func.max(parts.c.id)).where(parts.c.model_id == bindparam("model"))
+
+
+@cache
+def _of_piece() -> Select[Any]:
+    return (
+        select(parts.c.window_start_us)
+        .where(
+            parts.c.model_id == bindparam("model"),
+            parts.c.plan_id == bindparam("plan"),
+            parts.c.piece == bindparam("named"),
+        )
+        .order_by(parts.c.window_start_us)
+    )
+
+
+@cache
+def _forgetting() -> Update:
     old = update(parts).where(
-        parts.c.model_id == model_id,
-        parts.c.window_start_us < before_us,
+        parts.c.model_id == bindparam("model"),
+        parts.c.window_start_us < bindparam("before"),
         parts.c.event_hashes.is_not(None),
     )
-    return conn.execute(old.values(event_hashes=None)).rowcount
+    return old.values(event_hashes=None)

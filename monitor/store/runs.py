@@ -29,6 +29,7 @@ from sqlalchemy import (
     Connection,
     FromClause,
     Select,
+    Update,
     and_,
     bindparam,
     exists,
@@ -37,7 +38,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from monitor.errors import LeaseLost, NotFound
 from monitor.store.inserts import insert_on
@@ -111,8 +112,7 @@ def insert_new(conn: Connection, rows: Sequence[tuple[int, Kind, int, int]], now
         }
         for model_id, kind, start_us, revision in rows
     ]
-    statement = insert_on(conn, runs).on_conflict_do_nothing().returning(runs.c.id)
-    return len(conn.execute(statement, fields).all())
+    return len(conn.execute(_queueing(conn.dialect.name), fields).all())
 
 
 def release_lost(conn: Connection, now_us: int, max_attempts: int) -> list[Run]:
@@ -201,7 +201,7 @@ def claim_after(
 
 def is_blocked(conn: Connection, run_id: int) -> bool:
     """Whether a run waits for another one, as the store stands at this statement."""
-    return conn.execute(select(runs.c.id).where(runs.c.id == run_id, _blocked(runs))).first() is not None
+    return conn.execute(_blocking(), {"run": run_id}).first() is not None
 
 
 def extend(conn: Connection, run: Run, lease_until_us: int) -> None:
@@ -230,10 +230,8 @@ def settle(
     }
     if available_us is not None:
         values["available_us"] = available_us
-    if event == "give_back":
-        values["attempt"] = runs.c.attempt - 1
     values["crashes"] = run.crashes
-    _held(conn, run, values)
+    _held(conn, run, values, uncounted=event == "give_back")
 
 
 def again(conn: Connection, run: Run, now_us: int) -> bool:
@@ -256,42 +254,22 @@ def supersede(conn: Connection, run_ids: Sequence[int]) -> None:
 
 def current_from(conn: Connection, model_id: int, from_us: int) -> list[Run]:
     """The measure and judge runs that count, of windows from `from_us` on; locked, in window order."""
-    query = (
-        select(runs)
-        .where(
-            runs.c.model_id == model_id,
-            runs.c.kind.in_(["measure", "judge"]),
-            runs.c.window_start_us >= from_us,
-            runs.c.state != "superseded",
-        )
-        .order_by(runs.c.window_start_us, runs.c.id)
-        .with_for_update()
-    )
-    return [Run(**row._mapping) for row in conn.execute(query)]
+    given = {"model": model_id, "from": from_us}
+    return [Run(**row._mapping) for row in conn.execute(_current_from(), given)]
 
 
 def latest(conn: Connection, model_id: int, kind: Kind, window_start_us: int | None = None) -> Run | None:
     """The newest run of a kind, of one window or of the last window there is; None if there is none."""
-    query = select(runs).where(runs.c.model_id == model_id, runs.c.kind == kind)
+    given = {"model": model_id, "of": kind}
     if window_start_us is not None:
-        query = query.where(runs.c.window_start_us == window_start_us)
-    order = (runs.c.window_start_us.desc(), runs.c.revision.desc())
-    row = conn.execute(query.order_by(*order).limit(1)).one_or_none()
+        given["start"] = window_start_us
+    row = conn.execute(_latest(window_start_us is not None), given).one_or_none()
     return None if row is None else Run(**row._mapping)
 
 
 def latest_reads(conn: Connection) -> dict[int, Run]:
     """The newest reading of every model that has one, by model."""
-    other = runs.alias()
-    newest = (
-        select(other.c.id)
-        .where(other.c.model_id == models.c.id, other.c.kind == "read")
-        .order_by(other.c.window_start_us.desc(), other.c.revision.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    rows = conn.execute(select(runs).join_from(models, runs, runs.c.id == newest))
-    return {row.model_id: Run(**row._mapping) for row in rows}
+    return {row.model_id: Run(**row._mapping) for row in conn.execute(_latest_reads())}
 
 
 def in_state(conn: Connection, state: State, model_id: int | None = None, limit: int = 500) -> list[Run]:
@@ -369,6 +347,59 @@ def _claimed(which: ColumnElement[bool]) -> ReturningUpdate[Any]:
 
 
 @cache
+def _queueing(dialect: str) -> ReturningInsert[Any]:
+    return insert_on(dialect, runs).on_conflict_do_nothing().returning(runs.c.id)
+
+
+@cache
+def _blocking() -> Select[Any]:
+    return select(runs.c.id).where(runs.c.id == bindparam("run"), _blocked(runs))
+
+
+@cache
+def _current_from() -> Select[Any]:
+    return (
+        select(runs)
+        .where(
+            runs.c.model_id == bindparam("model"),
+            runs.c.kind.in_(["measure", "judge"]),
+            runs.c.window_start_us >= bindparam("from"),
+            runs.c.state != "superseded",
+        )
+        .order_by(runs.c.window_start_us, runs.c.id)
+        .with_for_update()
+    )
+
+
+@cache
+def _latest(of_window: bool) -> Select[Any]:
+    query = select(runs).where(runs.c.model_id == bindparam("model"), runs.c.kind == bindparam("of"))
+    if of_window:
+        query = query.where(runs.c.window_start_us == bindparam("start"))
+    return query.order_by(runs.c.window_start_us.desc(), runs.c.revision.desc()).limit(1)
+
+
+@cache
+def _latest_reads() -> Select[Any]:
+    other = runs.alias()
+    newest = (
+        select(other.c.id)
+        .where(other.c.model_id == models.c.id, other.c.kind == "read")
+        .order_by(other.c.window_start_us.desc(), other.c.revision.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return select(runs).join_from(models, runs, runs.c.id == newest)
+
+
+@cache
+def _holding(uncounted: bool) -> Update:
+    mine = and_(runs.c.id == bindparam("run"), runs.c.state == "running", runs.c.fence == bindparam("held"))
+    changed = update(runs).where(mine)
+    return changed.values(attempt=runs.c.attempt - 1) if uncounted else changed
+
+
+@cache
 def _following() -> Select[Any]:
     """Runs of a model that are to be measured and judged, from a window on."""
     return (
@@ -424,9 +455,9 @@ def _waits_for(run: Run, kind: Kind, window_start_us: int) -> bool:
     return kind == "judge" and window_start_us < run.window_start_us
 
 
-def _held(conn: Connection, run: Run, values: Mapping[str, object]) -> None:
-    mine = and_(runs.c.id == run.id, runs.c.state == "running", runs.c.fence == run.fence)
-    if conn.execute(update(runs).where(mine).values(values)).rowcount == 0:
+def _held(conn: Connection, run: Run, values: Mapping[str, object], *, uncounted: bool = False) -> None:
+    given = {"run": run.id, "held": run.fence, **values}
+    if conn.execute(_holding(uncounted), given).rowcount == 0:
         raise LeaseLost(
             f"run {run.id} ({run.kind} of the window at {run.window_start_us}) went to another worker or "
             "revision: nothing of this attempt is kept"

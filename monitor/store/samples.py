@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select
+from sqlalchemy import Connection, Delete, Insert, RowMapping, Select, bindparam, delete, insert, select
 
 from monitor.store import erasures
 from monitor.store.canonical import json_text
@@ -37,12 +38,8 @@ _JSON = ("segments", "features", "flags")
 
 def of_window(conn: Connection, model_id: int, window_start_us: int) -> list[Sample]:
     """The sample of one window, by stratum and rank."""
-    query = (
-        select(*(samples.c[name] for name in Sample.__slots__))
-        .where(samples.c.model_id == model_id, samples.c.window_start_us == window_start_us)
-        .order_by(samples.c.stratum, samples.c.rank, samples.c.event_id)
-    )
-    return [_sample(row._mapping) for row in conn.execute(query)]
+    given = {"model": model_id, "start": window_start_us}
+    return [_sample(row._mapping) for row in conn.execute(_of_window(), given)]
 
 
 def smallest_ranks(conn: Connection, model_id: int, from_us: int, to_us: int, limit: int) -> list[Sample]:
@@ -81,13 +78,12 @@ def merge(
 
 def replace(conn: Connection, model_id: int, window_start_us: int, rows: Sequence[Sample]) -> None:
     """Make the sample of a window exactly these rows, without records that were erased."""
-    old = (samples.c.model_id == model_id, samples.c.window_start_us == window_start_us)
     # Deleting first also holds the table against an erasure, which waits until these rows can be found.
-    conn.execute(delete(samples).where(*old))
+    conn.execute(_deleting(), {"model": model_id, "start": window_start_us})
     erased = erasures.among(conn, model_id, [sample.event_id for sample in rows])
     new = [_row(model_id, window_start_us, sample) for sample in rows if sample.event_id not in erased]
     if new:
-        conn.execute(insert(samples), new)
+        conn.execute(_inserting(), new)
 
 
 def _row(model_id: int, window_start_us: int, sample: Sample) -> dict[str, object]:
@@ -99,3 +95,24 @@ def _row(model_id: int, window_start_us: int, sample: Sample) -> dict[str, objec
 
 def _sample(row: RowMapping) -> Sample:
     return Sample(**{**dict(row), **{name: json.loads(row[name]) for name in _JSON}})
+
+
+@cache
+def _of_window() -> Select[Any]:
+    return (
+        select(*(samples.c[name] for name in Sample.__slots__))
+        .where(samples.c.model_id == bindparam("model"), samples.c.window_start_us == bindparam("start"))
+        .order_by(samples.c.stratum, samples.c.rank, samples.c.event_id)
+    )
+
+
+@cache
+def _deleting() -> Delete:
+    return delete(samples).where(
+        samples.c.model_id == bindparam("model"), samples.c.window_start_us == bindparam("start")
+    )
+
+
+@cache
+def _inserting() -> Insert:
+    return insert(samples)

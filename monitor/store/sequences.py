@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Insert, Select, bindparam, select
 
 from monitor.store.inserts import insert_on
 from monitor.store.tables import sequences
@@ -22,12 +24,8 @@ def put(
 
 def put_each(conn: Connection, model_id: int, rows: Sequence[tuple[int, bytes, str | None]]) -> None:
     """As `put` for several windows: (window start, state, context)."""
-    statement = insert_on(conn, sequences)
     conn.execute(
-        statement.on_conflict_do_update(
-            index_elements=["model_id", "window_start_us"],
-            set_={"body": statement.excluded.body, "context": statement.excluded.context},
-        ),
+        _putting(conn.dialect.name),
         [
             {"model_id": model_id, "window_start_us": start_us, "body": body, "context": context}
             for start_us, body, context in rows
@@ -46,11 +44,24 @@ def at(conn: Connection, model_id: int, window_start_us: int) -> tuple[bytes, st
 
 def latest_before(conn: Connection, model_id: int, window_start_us: int) -> tuple[int, bytes] | None:
     """(window start, state) of the last judged window before this one; None if this one is the first."""
-    query = (
+    row = conn.execute(_before(), {"model": model_id, "start": window_start_us}).one_or_none()
+    return None if row is None else (row.window_start_us, bytes(row.body))
+
+
+@cache
+def _putting(dialect: str) -> Insert:
+    statement = insert_on(dialect, sequences)
+    return statement.on_conflict_do_update(
+        index_elements=["model_id", "window_start_us"],
+        set_={"body": statement.excluded.body, "context": statement.excluded.context},
+    )
+
+
+@cache
+def _before() -> Select[Any]:
+    return (
         select(sequences.c.window_start_us, sequences.c.body)
-        .where(sequences.c.model_id == model_id, sequences.c.window_start_us < window_start_us)
+        .where(sequences.c.model_id == bindparam("model"), sequences.c.window_start_us < bindparam("start"))
         .order_by(sequences.c.window_start_us.desc())
         .limit(1)
     )
-    row = conn.execute(query).one_or_none()
-    return None if row is None else (row.window_start_us, bytes(row.body))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, insert, select, update
 
 from monitor.errors import Conflict, NotFound
 from monitor.store.tables import silences
@@ -92,8 +93,7 @@ def change(conn: Connection, silence: Silence, *, comment: str, expires_us: int)
 
 def active(conn: Connection, now_us: int) -> list[Silence]:
     """The silences that count now, oldest first."""
-    query = select(silences).where(silences.c.starts_us <= now_us, silences.c.expires_us > now_us)
-    return [_silence(row) for row in conn.execute(query.order_by(silences.c.id))]
+    return [_silence(row) for row in conn.execute(_active(), {"now": now_us})]
 
 
 def listed(
@@ -110,6 +110,16 @@ def listed(
 
 def _named(pattern: str, model: str) -> bool:
     return model.startswith(pattern[:-1]) if pattern.endswith("*") else model == pattern
+
+
+@cache
+def _active() -> Select[Any]:
+    now: BindParameter[int] = bindparam("now")
+    return (
+        select(silences)
+        .where(silences.c.starts_us <= now, silences.c.expires_us > now)
+        .order_by(silences.c.id)
+    )
 
 
 def _silence(row: Row[Any]) -> Silence:

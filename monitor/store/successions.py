@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from monitor.store.canonical import json_text
 from monitor.store.inserts import insert_on
@@ -55,10 +57,15 @@ def put(
 
 def everyone(conn: Connection, model_id: int, plan_id: str) -> list[Succession]:
     """Every baseline of a model under a plan, in the order in which they counted."""
-    query = (
+    given = {"model": model_id, "plan": plan_id}
+    return [Succession(**row._mapping) for row in conn.execute(_everyone(), given)]
+
+
+@cache
+def _everyone() -> Select[Any]:
+    return (
         select(successions)
         .join(baselines, baselines.c.id == successions.c.baseline_id)
-        .where(successions.c.model_id == model_id, baselines.c.plan_id == plan_id)
+        .where(successions.c.model_id == bindparam("model"), baselines.c.plan_id == bindparam("plan"))
         .order_by(successions.c.from_us)
     )
-    return [Succession(**row._mapping) for row in conn.execute(query)]

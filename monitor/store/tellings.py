@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select
+from sqlalchemy import Connection, Insert, Row, Select, and_, bindparam, func, or_, select
 
 from monitor.store.inserts import insert_on
 from monitor.store.tables import alerts, episodes, models, tellings
@@ -50,27 +51,23 @@ def begin(conn: Connection, model_id: int, episode_id: int, told: str) -> None:
     """The row of an episode that opens."""
     known = {"told": told, "channels": "[]", "waits": LOOK_NOW, "revision": 1}
     row = {"episode_id": episode_id, "model_id": model_id, **known}
-    conn.execute(insert_on(conn, tellings).values(row).on_conflict_do_nothing())
+    conn.execute(_beginning(conn.dialect.name), row)
 
 
 def get(conn: Connection, episode_id: int) -> Telling | None:
     """What was told of an episode; None if there is no such episode."""
-    row = conn.execute(_tellings().where(episodes.c.id == episode_id)).one_or_none()
+    row = conn.execute(_one(), {"key": episode_id}).one_or_none()
     return None if row is None else _telling(row)
 
 
 def unfinished(conn: Connection, model_id: int) -> list[Telling]:
     """The episodes of a model of which something may be to be told: those that are open or that wait, oldest first."""
-    wanted = or_(episodes.c.closed_us.is_(None), tellings.c.waits > 0)
-    query = _tellings().where(episodes.c.model_id == model_id, wanted)
-    return [_telling(row) for row in conn.execute(query.order_by(episodes.c.id))]
+    return [_telling(row) for row in conn.execute(_unfinished(), {"model": model_id})]
 
 
 def waiting(conn: Connection, now_us: int) -> list[int]:
     """The models, by key, in which something may have to be told though no window was judged."""
-    due = or_(tellings.c.waits == LOOK_NOW, tellings.c.until_us <= now_us)
-    query = select(tellings.c.model_id).where(due).distinct()
-    return list(conn.execute(query.order_by(tellings.c.model_id)).scalars())
+    return list(conn.execute(_waiting(), {"now": now_us}).scalars())
 
 
 def look_again(conn: Connection) -> None:
@@ -117,21 +114,59 @@ def save(
         **{name: value for name, value in kept.items() if value is not None},
     }
     row = {"episode_id": telling.episode_id, "model_id": telling.model_id, "channels": "[]", **values}
-    put = insert_on(conn, tellings).values(row)
-    conn.execute(put.on_conflict_do_update(index_elements=["episode_id"], set_=values))
+    conn.execute(_saving(conn.dialect.name, tuple(values)), row)
 
 
 def opened_lately(conn: Connection, from_us: int, to_us: int, since_us: int) -> int:
     """How many episodes of all models that opened with windows of [from_us, to_us] were told since `since_us`."""
-    query = (
+    given = {"since": since_us, "from": from_us, "to": to_us}
+    return int(conn.execute(_opened_lately(), given).scalar_one())
+
+
+@cache
+def _beginning(dialect: str) -> Insert:
+    return insert_on(dialect, tellings).on_conflict_do_nothing()
+
+
+@cache
+def _saving(dialect: str, names: tuple[str, ...]) -> Insert:
+    """Makes the row; where it is there, only what is named changes."""
+    statement = insert_on(dialect, tellings)
+    newer = {name: statement.excluded[name] for name in names}
+    return statement.on_conflict_do_update(index_elements=["episode_id"], set_=newer)
+
+
+@cache
+def _one() -> Select[Any]:
+    return _tellings().where(episodes.c.id == bindparam("key"))
+
+
+@cache
+def _unfinished() -> Select[Any]:
+    wanted = or_(episodes.c.closed_us.is_(None), tellings.c.waits > 0)
+    query = _tellings().where(episodes.c.model_id == bindparam("model"), wanted)
+    return query.order_by(episodes.c.id)
+
+
+@cache
+def _waiting() -> Select[Any]:
+    due = or_(tellings.c.waits == LOOK_NOW, tellings.c.until_us <= bindparam("now"))
+    return select(tellings.c.model_id).where(due).distinct().order_by(tellings.c.model_id)
+
+
+@cache
+def _opened_lately() -> Select[Any]:
+    return (
         select(func.count())
         .select_from(tellings.join(episodes, episodes.c.id == tellings.c.episode_id))
-        .where(tellings.c.told_us >= since_us, episodes.c.opened_us.between(from_us, to_us))
+        .where(
+            tellings.c.told_us >= bindparam("since"),
+            episodes.c.opened_us.between(bindparam("from"), bindparam("to")),
+        )
     )
-    return int(conn.execute(query).scalar_one())
 
 
-def _tellings() -> Any:
+def _tellings() -> Select[Any]:
     return (
         select(
             episodes.c.id.label("episode_id"),

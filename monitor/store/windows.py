@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import BindParameter, Connection, Insert, Select, Update, bindparam, func, select, update
 
 from monitor.errors import NotFound
 from monitor.store.inserts import insert_on
@@ -64,11 +65,7 @@ def upsert(conn: Connection, model_id: int, counts: Sequence[Counts]) -> None:
         }
         for count in counts
     ]
-    statement = insert_on(conn, windows)
-    added = {
-        name: windows.c[name] + statement.excluded[name] for name in ("records", "duplicates", "quarantined")
-    }
-    conn.execute(statement.on_conflict_do_update(index_elements=["model_id", "start_us"], set_=added), rows)
+    conn.execute(_adding(conn.dialect.name), rows)
 
 
 def between(
@@ -85,16 +82,13 @@ def between(
 
 def revisions(conn: Connection, model_id: int, from_us: int, to_us: int) -> dict[int, int]:
     """Start → revision of the windows that start in [from_us, to_us)."""
-    query = select(windows.c.start_us, windows.c.revision).where(
-        windows.c.model_id == model_id, windows.c.start_us >= from_us, windows.c.start_us < to_us
-    )
-    return {row.start_us: row.revision for row in conn.execute(query)}
+    given = {"model": model_id, "from": from_us, "to": to_us}
+    return {row.start_us: row.revision for row in conn.execute(_revisions(), given)}
 
 
 def edge(conn: Connection, model_id: int, *, first: bool = False) -> Window | None:
     """The last window (or the first one), None if there are none."""
-    order = windows.c.start_us.asc() if first else windows.c.start_us.desc()
-    row = conn.execute(select(windows).where(windows.c.model_id == model_id).order_by(order).limit(1)).first()
+    row = conn.execute(_edge(first), {"model": model_id}).first()
     return None if row is None else Window(**row._mapping)
 
 
@@ -107,8 +101,7 @@ def mark(conn: Connection, model_id: int, starts: Sequence[int], state: State, n
     }.get(state, {})
     for first in range(0, len(starts), 500):  # far below the number of parameters that both databases take
         some = list(starts[first : first + 500])
-        chosen = update(windows).where(windows.c.model_id == model_id, windows.c.start_us.in_(some))
-        conn.execute(chosen.values(state=state, **stamp))
+        conn.execute(_chosen(), {"model": model_id, "starts": some, "state": state, **stamp})
 
 
 def skip(conn: Connection, model_id: int, spans: Sequence[tuple[int, int]], reason: str) -> int:
@@ -153,17 +146,13 @@ def length_us(conn: Connection, model_id: int, start_us: int) -> int:
 
 def last_judged_us(conn: Connection, model_id: int) -> int | None:
     """The start of the newest window that was ever judged, None before the first."""
-    query = select(func.max(windows.c.start_us)).where(
-        windows.c.model_id == model_id, windows.c.judged_us.is_not(None)
-    )
-    newest: int | None = conn.execute(query).scalar_one()
+    newest: int | None = conn.execute(_last_judged(), {"model": model_id}).scalar_one()
     return newest
 
 
 def newest_with_records(conn: Connection, model_id: int) -> Window | None:
     """The newest window that any record was read of, None if there is none."""
-    query = select(windows).where(windows.c.model_id == model_id, windows.c.records > 0)
-    row = conn.execute(query.order_by(windows.c.start_us.desc()).limit(1)).first()
+    row = conn.execute(_newest_with_records(), {"model": model_id}).first()
     return None if row is None else Window(**row._mapping)
 
 
@@ -188,3 +177,49 @@ def first_from(conn: Connection, model_id: int, from_us: int) -> int | None:
     )
     found: int | None = conn.execute(query).scalar_one()
     return found
+
+
+# Statements of every window are put together once: that takes longer than doing them.
+
+
+@cache
+def _adding(dialect: str) -> Insert:
+    statement = insert_on(dialect, windows)
+    added = {
+        name: windows.c[name] + statement.excluded[name] for name in ("records", "duplicates", "quarantined")
+    }
+    return statement.on_conflict_do_update(index_elements=["model_id", "start_us"], set_=added)
+
+
+@cache
+def _revisions() -> Select[Any]:
+    return select(windows.c.start_us, windows.c.revision).where(
+        windows.c.model_id == bindparam("model"),
+        windows.c.start_us >= bindparam("from"),
+        windows.c.start_us < bindparam("to"),
+    )
+
+
+@cache
+def _edge(first: bool) -> Select[Any]:
+    order = windows.c.start_us.asc() if first else windows.c.start_us.desc()
+    return select(windows).where(windows.c.model_id == bindparam("model")).order_by(order).limit(1)
+
+
+@cache
+def _chosen() -> Update:
+    starts: BindParameter[Any] = bindparam("starts", expanding=True)
+    return update(windows).where(windows.c.model_id == bindparam("model"), windows.c.start_us.in_(starts))
+
+
+@cache
+def _last_judged() -> Select[Any]:
+    return select(func.max(windows.c.start_us)).where(
+        windows.c.model_id == bindparam("model"), windows.c.judged_us.is_not(None)
+    )
+
+
+@cache
+def _newest_with_records() -> Select[Any]:
+    query = select(windows).where(windows.c.model_id == bindparam("model"), windows.c.records > 0)
+    return query.order_by(windows.c.start_us.desc()).limit(1)
