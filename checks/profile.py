@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 VERSION = 1
 _HEADER = struct.Struct("<B32s5I")
 _NO_CELLS = np.empty(0, np.int32)
+_STEP, _INT64, _UINT8 = np.dtype("<u4"), np.dtype("<i8"), np.dtype(np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +109,16 @@ class Profile:
             raise ValueError(f"this is no profile of version {VERSION}: count the window again")
         _, plan_id, add, low, high, registers, size = _HEADER.unpack_from(data)
         try:
-            body = memoryview(
-                pa.decompress(data[_HEADER.size :], decompressed_size=size, codec="zstd", asbytes=True)
-            )
+            body = pa.decompress(data[_HEADER.size :], decompressed_size=size, codec="zstd", asbytes=True)
         except OSError as error:
             raise ValueError(
                 f"these bytes of a profile are damaged ({error}): count the window again"
             ) from error
-        vectors = []
-        for count, dtype in ((add, np.int64), (low, np.int64), (high, np.int64), (registers, np.uint8)):
-            length = count * (4 + np.dtype(dtype).itemsize)
-            vectors.append(_unpack(body[:length], count, dtype))
-            body = body[length:]
+        raw, vectors, at = np.frombuffer(body, np.uint8), [], 0
+        for count, dtype in ((add, _INT64), (low, _INT64), (high, _INT64), (registers, _UINT8)):
+            length = count * (4 + dtype.itemsize)
+            vectors.append(_unpack(raw[at : at + length], count, dtype))
+            at += length
         return cls(plan_id.hex(), *vectors)
 
 
@@ -252,13 +251,12 @@ def _planes(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return values.view(np.uint8).reshape(len(values), values.dtype.itemsize).T
 
 
-def _unpack(body: memoryview, count: int, dtype: Any) -> Vector:
-    raw = np.frombuffer(body, np.uint8)
-    steps = np.ascontiguousarray(raw[: 4 * count].reshape(4, count).T).view("<u4").ravel()
-    width = np.dtype(dtype).itemsize
-    values = np.ascontiguousarray(raw[4 * count :].reshape(width, count).T)
-    little = np.dtype(dtype).newbyteorder("<")
-    return Vector(np.cumsum(steps, dtype=np.int32), values.view(little).ravel().astype(dtype))
+def _unpack(raw: npt.NDArray[np.uint8], count: int, dtype: np.dtype[Any]) -> Vector:
+    if not count:
+        return Vector(_NO_CELLS, np.empty(0, dtype))
+    steps = np.frombuffer(raw[: 4 * count].reshape(4, count).T.tobytes(), _STEP)
+    values = np.frombuffer(raw[4 * count :].reshape(dtype.itemsize, count).T.tobytes(), dtype)
+    return Vector(steps.cumsum(dtype=np.int32), values.astype(dtype.newbyteorder("=")))
 
 
 __all__ = ["Profile", "Vector", "count", "empty", "merge", "merge_all", "with_duplicates"]

@@ -76,6 +76,19 @@ class _Done:
     named: list[episodes.Finding]
 
 
+@dataclass(frozen=True)
+class _Before:
+    """How a model stands before a window: the window judged last and the state after it; the families that start again
+    because their rule is another since; whether no episode is open; whether the window could not be measured.
+    """
+
+    start_us: int | None
+    state: State
+    edited: Sequence[str]
+    is_calm: bool
+    is_dead: bool
+
+
 def _scored(references: Sequence[Reference], obs: Observations) -> Scores:
     """The windows of `obs`, each against its own reference."""
     found: dict[int, Scores] = {}
@@ -108,6 +121,7 @@ class Evaluator:
         self._public_url = public_url
         self._recorder = Recorder(watched, plan)
         self._references = References(store, clock, watched, plan)
+        self._is_fitted = False
         self._recent: Recent | None = None
         # What was measured last, by start and revision: it is judged next.
         self._counted: dict[tuple[int, int], tuple[Profile, Observations]] = {}
@@ -125,6 +139,11 @@ class Evaluator:
         """The baseline that counts now, None while the reference has not closed."""
         self._references.look()
         return self._references.current()
+
+    def has_reference(self) -> bool:
+        """Whether there is a baseline: once there is one, there always is."""
+        self._is_fitted = self._is_fitted or self.reference() is not None
+        return self._is_fitted
 
     def observations(self, from_us: int, to_us: int) -> Observations:
         """What was counted in every window of [from_us, to_us), those without records among them."""
@@ -172,12 +191,13 @@ class Evaluator:
         measures = [run, *others]
         self._references.look()
         failpoints.reach("measure.begun")
-        counted = self._count(measures)
+        with self._store.one_state():
+            counted = self._count(measures)
+            references = self._references.each([one.window_start_us for one in measures])
+            wholes = [one.profile for one in references] if corrected.is_measured(self._plan) else []
         obs = profiles.stacked([one for _, one in counted])
-        references = self._references.each([one.window_start_us for one in measures])
         scores = _scored(references, obs)
         beside = [self._measured_beside(*pair) for pair in zip(measures, references, strict=True)]
-        wholes = [one.profile for one in references] if corrected.is_measured(self._plan) else []
         now_us = self._clock.now_us()
         failpoints.reach("measure.worked")
         with self._store.write() as conn:
@@ -223,32 +243,24 @@ class Evaluator:
         start_us = run.window_start_us
         self._references.look()
         failpoints.reach("judge.begun")
-        self._references.renew(start_us, lambda: jobs.heartbeat(self._store, self._clock, run, _FIT_SECONDS))
-        reference = self._references.at(start_us)
-        with self._store.read() as conn:
-            measured = runs.latest(conn, self._watched.id, "measure", start_us)
-            before = sequences.latest_before(conn, self._watched.id, start_us)
-            edited = (
-                []
-                if before is None
-                else alert_rows.ended_at(conn, self._watched.id, before[0], alert_rows.RULE_CHANGED)
-            )
-            is_calm = not alert_rows.open_of(conn, self._watched.id)
-        before_us, state = (
-            (before[0], State.decode(before[1]))
-            if before is not None
-            else (None, State.empty(reference.baseline))
-        )
-        if measured is not None and measured.state == "dead":
-            self._judge_unmeasured(run, state)
-            return 1, 0
-        performance = self._look_at_performance(self._references.first())
-        known = self._references.known()
-        judges = [run]
-        if is_calm and performance is None:
-            starts = [one.window_start_us for one in (run, *following)]
-            judges += following[: self._references.lasts(known, starts) - 1]
-        done = self._judged(judges, reference, known, before_us, state, edited, until)
+        with self._store.one_state():
+            known = self._references.known()
+            to_fit = self._references.due(start_us, known)
+        if to_fit is not None:
+            jobs.heartbeat(self._store, self._clock, run, _FIT_SECONDS)
+            self._references.renew(start_us, to_fit)
+        with self._store.one_state():
+            reference = self._references.at(start_us)
+            before = self._before(start_us, reference)
+            if before.is_dead:
+                self._judge_unmeasured(run, before.state)
+                return 1, 0
+            performance = self._look_at_performance(self._references.first())
+            judges = [run]
+            if before.is_calm and performance is None:
+                starts = [one.window_start_us for one in (run, *following)]
+                judges += following[: self._references.lasts(known, starts) - 1]
+            done = self._judged(judges, reference, known, before, until)
         now_us = self._clock.now_us()
         looked = performance.look(start_us, now_us) if performance is not None else None
         if looked is not None:
@@ -276,18 +288,28 @@ class Evaluator:
         failpoints.reach("judge.committed")
         return len(kept), opened
 
+    def _before(self, start_us: int, reference: Reference) -> _Before:
+        with self._store.read() as conn:
+            measured = runs.latest(conn, self._watched.id, "measure", start_us)
+            last = sequences.latest_before(conn, self._watched.id, start_us)
+            edited = (
+                []
+                if last is None
+                else alert_rows.ended_at(conn, self._watched.id, last[0], alert_rows.RULE_CHANGED)
+            )
+            is_calm = not alert_rows.open_of(conn, self._watched.id)
+        return _Before(
+            None if last is None else last[0],
+            State.empty(reference.baseline) if last is None else State.decode(last[1]),
+            edited,
+            is_calm,
+            measured is not None and measured.state == "dead",
+        )
+
     def _judged(
-        self,
-        judges: Sequence[Run],
-        reference: Reference,
-        known: Known,
-        before_us: int | None,
-        state: State,
-        edited: Sequence[str],
-        until: float,
+        self, judges: Sequence[Run], reference: Reference, known: Known, before: _Before, until: float
     ) -> list[_Done]:
-        """The first window judged, and those after it until one shows something, fails, or the time is over. `edited`
-        are the families that start again because their rule is another since the window before the first.
+        """The first window judged, and those after it until one shows something, fails, or the time is over.
 
         As long as nothing fires and no episode is open, a judgement depends on those before it only by the sequence and
         the recent level.
@@ -297,18 +319,18 @@ class Evaluator:
         counted = self._count(judges)
         obs = profiles.stacked([one for _, one in counted])
         recent.add(obs, {run.window_start_us: run.revision for run in judges})
-        befores = [before_us, *(run.window_start_us for run in judges[:-1])]
+        befores = [before.start_us, *(run.window_start_us for run in judges[:-1])]
         contexts = [
             self._context(run.window_start_us, last_us, reference, known, rows)
             for run, last_us in zip(judges, befores, strict=True)
         ]
-        contexts[0] = replace(contexts[0], started=tuple(sorted({*contexts[0].started, *edited})))
+        contexts[0] = replace(contexts[0], started=tuple(sorted({*contexts[0].started, *before.edited})))
         scores = judging.scored(reference.baseline, first, obs, recent, contexts)
         findings = Findings(
             *(self._store, self._watched, self._plan, reference.baseline),
             *(lambda: reference.profile, self._merged),
         )
-        done: list[_Done] = []
+        state, done = before.state, list[_Done]()
         for place, (run, (profile, own), context) in enumerate(zip(judges, counted, contexts, strict=True)):
             row = scores.rows(slice(place, place + 1))
             try:
@@ -418,8 +440,7 @@ class Evaluator:
         return self._performance
 
     def _merged(self, from_us: int, to_us: int) -> Profile:
-        found = profiles.by_window(self._store, self._watched.id, self._plan.plan_id, from_us, to_us)
-        return merge_all([empty(self._plan), *(profile for _, profile in found)])
+        return profiles.merged(self._store, self._watched.id, self._plan, [(from_us, to_us)])
 
     def _count(self, work: Sequence[Run]) -> list[tuple[Profile, Observations]]:
         """The profile and the observations of every window, read together; what was just measured is not read again.

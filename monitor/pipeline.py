@@ -319,6 +319,8 @@ class Pipeline:
     def _read_done(self, run: Run) -> None:
         with self._store.write() as conn:
             jobs.finish(conn, run, self._clock.now_us())
+            if self._reader is not None:
+                self._reader.forget(conn)
         failpoints.reach("read.finished")
 
     def _read_labels(self, report: ReadReport) -> None:
@@ -399,7 +401,7 @@ class Pipeline:
     def _fit_if_closed(self, progress: Progress) -> None:
         """Fit the baseline if the reference has closed, while the reading is held: so nobody else does the same."""
         evaluator = self._evaluate()
-        if evaluator.reference() is not None:
+        if evaluator.has_reference():
             return
         until_us = self._until(*self._moment, self._newest_us(), [])
         span = self._reference_span(until_us)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -23,6 +23,17 @@ def by_window(
         for start_us, body in parts.bodies_between(conn, model_id, plan_id, from_us, to_us):
             found.setdefault(start_us, []).append(Profile.decode(body))
     return [(start_us, merge_all(pieces)) for start_us, pieces in sorted(found.items())]
+
+
+def merged(store: Store, model_id: int, plan: Plan, spans: Iterable[tuple[int, int]]) -> Profile:
+    """The profile of every record of several spans [from_us, to_us)."""
+    with store.read() as conn:
+        found = [
+            Profile.decode(body)
+            for from_us, to_us in spans
+            for _, body in parts.bodies_between(conn, model_id, plan.plan_id, from_us, to_us)
+        ]
+    return merge_all([empty(plan), *found])
 
 
 def observations(

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sqlalchemy import Connection
+
 from checks.plan import Plan
 from monitor import failpoints, jobs, sampling
 from monitor.absent import Presence
@@ -60,7 +62,6 @@ class Reader:
             self._position = cursors.get(conn, self._watched.id)
             known = manifest.known(conn, self._watched.id)
         self.keep(source.read(self._position, known), report, on_page)
-        self._forget()
 
     def keep(
         self,
@@ -77,12 +78,14 @@ class Reader:
         contract = self._watched.contract
         for page in pages:
             report.presence.add(page)
-            kept = self._kept(page.piece)
+            with self._store.read() as conn:
+                kept = parts.windows_of_piece(conn, self._watched.id, self._plan.plan_id, page.piece)
+                newest = parts.newest_id(conn, self._watched.id)
             for start_us in kept:
                 report.reach(start_us, self._watched.grid.window_end(start_us))
             if not kept:
                 conformed = conform(page, contract, now_us=self._clock.now_us())
-                seen = self._seen_before()
+                seen = self._seen_before(newest)
                 if again:
                     conformed = _unknown(conformed, self._watched, seen)
                 self._seen = (
@@ -132,16 +135,24 @@ class Reader:
         """How far the source was read."""
         return self._position
 
+    def forget(self, conn: Connection) -> None:
+        """Drop hashes that no duplicate can meet any more: two horizons before the newest window. In the transaction
+        that ends a reading.
+        """
+        newest = windows.edge(conn, self._watched.id)
+        if newest is None:
+            return
+        before_us = newest.start_us - 2 * self._watched.contract.window.horizon_us
+        parts.forget_event_hashes(conn, self._watched.id, before_us)
+        if self._seen is not None:
+            self._seen.forget(before_us)
+
     # ----- pieces -------------------------------------------------------------------------------------------
 
-    def _kept(self, piece: str) -> list[int]:
-        with self._store.read() as conn:
-            return parts.windows_of_piece(conn, self._watched.id, self._plan.plan_id, piece)
-
-    def _seen_before(self) -> Seen:
-        """Event hashes of everything within the horizon that the store holds, then of what is read."""
-        with self._store.read() as conn:
-            newest = parts.newest_id(conn, self._watched.id)
+    def _seen_before(self, newest: int | None) -> Seen:
+        """Event hashes of everything within the horizon that the store holds, then of what is read; `newest` is the
+        store's newest part.
+        """
         if self._seen is None or newest != self._newest_part:
             # New, or another process has read in the meantime.
             self._seen = Seen(self._watched.contract.window.horizon_us)
@@ -150,17 +161,6 @@ class Reader:
                     self._seen.add(start_us, pairs)
             self._newest_part = newest
         return self._seen
-
-    def _forget(self) -> None:
-        """Drop hashes that no duplicate can meet any more: two horizons before the newest window."""
-        with self._store.write() as conn:
-            newest = windows.edge(conn, self._watched.id)
-            if newest is None:
-                return
-            before_us = newest.start_us - 2 * self._watched.contract.window.horizon_us
-            parts.forget_event_hashes(conn, self._watched.id, before_us)
-        if self._seen is not None:
-            self._seen.forget(before_us)
 
     def _write(self, page: Page, routed: Routed | None, report: ReadReport) -> None:
         now_us = self._clock.now_us()

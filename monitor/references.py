@@ -12,7 +12,7 @@ from checks import baseline as baselines
 from checks import drift
 from checks.baseline import Baseline
 from checks.plan import Plan
-from checks.profile import Profile, empty, merge_all
+from checks.profile import Profile
 from checks.series import Family
 from monitor import profiles, rebasing
 from monitor.clock import Clock
@@ -93,15 +93,14 @@ class References:
         since_us = 0 if of is None else of.fitted.since_us
         return next(self._of(row) for row in self._rows() if Fitted.decode(row.fitted).since_us == since_us)
 
-    def renew(self, start_us: int, extend: Callable[[], None]) -> None:
-        """Fit the baseline anew if that is due before the window at `start_us` is judged; `extend` the lease first."""
-        rows = self._rows()
-        to_fit = self._wanted(rows, self.known(), start_us)
-        if to_fit is None:
-            return
+    def due(self, start_us: int, known: Known) -> Fitted | None:
+        """What the baseline is to be fitted to before the window at `start_us` is judged, None if it stays."""
+        return self._wanted(self._rows(), known, start_us)
+
+    def renew(self, start_us: int, to_fit: Fitted) -> None:
+        """Fit the baseline anew, as `due` says; that may take long."""
         contract, grid = self._watched.contract, self._watched.grid
-        in_force = Fitted.decode(rows[-1].fitted)
-        extend()
+        in_force = Fitted.decode(self._rows()[-1].fitted)
         starts = sorted({start for span in to_fit.spans for start in grid.starts(*span)})
         obs = profiles.observations(
             self._store, self._watched.id, self._plan, starts, starts[0], starts[-1] + 1
@@ -183,9 +182,4 @@ class References:
         return self._known[key]
 
     def _merged(self, spans: Sequence[tuple[int, int]]) -> Profile:
-        found = [
-            profile
-            for span in spans
-            for _, profile in profiles.by_window(self._store, self._watched.id, self._plan.plan_id, *span)
-        ]
-        return merge_all([empty(self._plan), *found])
+        return profiles.merged(self._store, self._watched.id, self._plan, spans)

@@ -12,8 +12,9 @@ however long it is willing to wait: hence the two engines. One transaction reads
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -58,6 +59,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         parsed = _parse(url)
+        self._joined = _Joined()
         self.shown = parsed.set(drivername=parsed.get_backend_name()).render_as_string(hide_password=True)
         self._url = parsed
         self.dialect: Literal["sqlite", "postgresql"]
@@ -86,14 +88,40 @@ class Store:
         Raises StoreUnavailable when the database is away, busy for too long or full; UsageError when its
         tables are missing or older than this code.
         """
+        self._joined.end()
         with self._translated(), self._writer.begin() as conn:
             yield conn
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the store and cannot write; errors as in `write`."""
-        with self._translated(), self._reader.begin() as conn:
-            yield conn
+        if self._joined.stack is None:
+            with self._translated(), self._reader.begin() as conn:
+                yield conn
+            return
+        try:
+            with self._translated():
+                yield self._joined.connection(self._reader)
+        except BaseException:
+            self._joined.end()  # PostgreSQL would refuse every later question in it
+            raise
+
+    @contextmanager
+    def one_state(self) -> Iterator[None]:
+        """Let every `read` of this thread in the block see one state of the store, in one transaction.
+
+        A `write` in it ends that transaction, and what is read afterwards sees what was written. For work that asks
+        much and waits for nobody: as long as a reader stays, SQLite cannot fold its log.
+        """
+        if self._joined.stack is not None:
+            yield
+            return
+        with ExitStack() as stack:
+            self._joined.stack = stack
+            try:
+                yield
+            finally:
+                self._joined.stack = self._joined.conn = None
 
     def close(self) -> None:
         """Give all connections back."""
@@ -209,6 +237,25 @@ class Store:
             if reason is not None:
                 raise StoreUnavailable(f"{self.shown}: {reason}") from error
             raise
+
+
+class _Joined(threading.local):
+    """The transaction that the `read`s of this thread share in `one_state`."""
+
+    stack: ExitStack | None = None
+    conn: Connection | None = None
+
+    def connection(self, reader: Engine) -> Connection:
+        if self.conn is None:
+            assert self.stack is not None
+            self.conn = self.stack.enter_context(reader.begin())
+        return self.conn
+
+    def end(self) -> None:
+        if self.conn is not None:
+            assert self.stack is not None
+            self.conn = None
+            self.stack.close()
 
 
 def _parse(url: str) -> URL:

@@ -49,6 +49,34 @@ def test_a_reader_sees_one_state_while_others_write(store: Store) -> None:
     assert names(store) == ["new"]
 
 
+def test_reads_of_one_state_see_the_same_until_something_is_written_here(store: Store) -> None:
+    def elsewhere(name: str) -> None:
+        with store.write() as conn:
+            models.create(conn, name, 1)
+
+    def in_a_thread(name: str) -> None:
+        thread = threading.Thread(target=elsewhere, args=(name,))
+        thread.start()
+        thread.join()
+
+    with store.one_state():
+        assert names(store) == []
+        in_a_thread("theirs")
+        assert names(store) == []
+        elsewhere("ours")
+        assert names(store) == ["theirs", "ours"]
+        in_a_thread("later")
+        assert names(store) == ["theirs", "ours"]
+    assert names(store) == ["theirs", "ours", "later"]
+
+
+def test_a_read_that_fails_spoils_none_of_those_after_it(store: Store) -> None:
+    with store.one_state():
+        with pytest.raises(DBAPIError), store.read() as conn:
+            conn.exec_driver_sql("SELECT 1 FROM models WHERE no_such_function(id)")
+        assert names(store) == []
+
+
 def test_a_reader_cannot_write(store: Store) -> None:
     row = {"name": "x", "state": "live", "created_us": 1}
     with pytest.raises((DependencyUnavailable, DBAPIError), match=r"read-?only"), store.read() as conn:
