@@ -149,6 +149,7 @@ class Closing:
         self._watched = watched
         self._read_us = round(read_seconds * 1e6)
         self._jumps = jumps or Jumps(clock)
+        self.next_us: int | None = None  # when the next window ends that was not queued yet; None: not known
         self._reference_to: dict[
             int, tuple[str, int]
         ] = {}  # by baseline: its plan, and where its reference ends
@@ -162,6 +163,7 @@ class Closing:
             with self._store.write() as conn:
                 set_back.plan_anew(conn, self._jumps.back_us, now_us)
             self._jumps.back_us = 0
+        self.next_us = None
         one_each: list[tuple[Watched, Span | None]] = []  # the window that closed, None for a reading alone
         many: list[tuple[Watched, list[Span]]] = []
         with self._store.read() as conn:
@@ -198,9 +200,15 @@ class Closing:
     def _closed(self, conn: Connection, watched: Watched, model: Model, now_us: int) -> list[Span]:
         try:
             to_us = self._reference_end(conn, model)
-            if to_us is None or not self._may_have_closed(watched, model, to_us, now_us):
-                return []
-            return closed(conn, watched, model, to_us, until(conn, watched, model, now_us))
+            if (
+                to_us is None
+                or self._closes_us(watched, max(to_us, model.materialised_until_us or 0), now_us) > now_us
+            ):
+                return []  # seen without asking the store, which has to be asked once it has closed
+            due = closed(conn, watched, model, to_us, until(conn, watched, model, now_us))
+            if due:
+                self._closes_us(watched, due[-1][1], now_us)
+            return due
         except DependencyUnavailable:
             raise
         except DriftglassError as error:
@@ -216,11 +224,13 @@ class Closing:
         plan_id, to_us = self._reference_to[model.baseline_id]
         return to_us if plan_id == model.plan_id else None
 
-    def _may_have_closed(self, watched: Watched, model: Model, to_us: int, now_us: int) -> bool:
-        """Whether the next window has ended: without asking the store, which has to be asked once it has."""
-        next_us = max(to_us, model.materialised_until_us or 0)
-        end_us = watched.grid.window_end(watched.grid.window_start(next_us))
-        return end_us + watched.contract.window.lateness_us <= now_us
+    def _closes_us(self, watched: Watched, from_us: int, now_us: int) -> int:
+        """When the window with `from_us` in it closes; noted if none is known that closes before it."""
+        grid = watched.grid
+        closes_us = grid.window_end(grid.window_start(from_us)) + watched.contract.window.lateness_us
+        if closes_us > now_us:
+            self.next_us = closes_us if self.next_us is None else min(closes_us, self.next_us)
+        return closes_us
 
     def _read_is_due(self, read: Run | None, now_us: int) -> bool:
         if read is None:

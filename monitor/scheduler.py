@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 WAKE_SECONDS = 0.2
+_SOONEST_SECONDS = 0.05  # a call that plans the next one is not to meet it
 LATE_SECONDS = 2.0  # after its time a call is late
 
 TICK_FAILURES = telemetry.counter("tick_failures", "Ticks that ended in an error", ["tick"])
@@ -105,6 +106,11 @@ class Scheduler:
                 return
             wait = max(0.0, WAKE_SECONDS - (self._monotonic() - tick.last))
         self._plan(name, wait)
+
+    def call_in(self, name: str, seconds: float) -> None:
+        """Call a function in so many seconds, if its next tick is later than that; the ticks go on from there."""
+        if _SOONEST_SECONDS <= seconds < self._ticks[name].seconds:
+            self._plan(name, seconds)
 
     def _plan(self, name: str, wait: float) -> None:
         from datetime import UTC, datetime, timedelta

@@ -157,6 +157,9 @@ class Ticking:
         if closing.tick():
             for number in range(1, len(self._supervisors) + 1):
                 self._scheduler.wake(f"work {number}")
+        if closing.next_us is not None:
+            # Who waits for a window is not to wait for the next tick too; a moment later, for it must have ended.
+            self._scheduler.call_in("close", (closing.next_us - self._app.clock.now_us()) / 1e6 + 0.005)
 
     def _deliver_now(self) -> None:
         self._scheduler.wake("deliver")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ columns: {text: {role: input, kind: text}}
 window: {every: 1h, lateness: 10m, MORE}
 reference: {from: 2026-01-01, to: 2026-01-14}
 """
+LATE = CONTRACT.replace("10m", "20m").replace("MORE", "horizon: 2d")
 
 
 def watch(store: Store, more: str = "horizon: 2d", name: str = "toxicity") -> Watched:
@@ -45,6 +47,20 @@ def closing(store: Store, clock: SimulatedClock, *watched: Watched, read_seconds
 def judges(store: Store, watched: Watched) -> int:
     with store.read() as conn:
         return runs.counts(conn, watched.id).get(("judge", "queued"), 0)
+
+
+def test_the_next_window_to_close_is_known_before_it_does(store: Store) -> None:
+    hourly, late = watch(store), watch(store, name="late")
+    late = replace(
+        late, contract=late.contract.model_copy(update={"window": parse(LATE, "late.yaml").window})
+    )
+    clock = SimulatedClock(REFERENCE_END + HOUR // 2)
+    ticking = closing(store, clock, hourly, late)
+    ticking.tick()
+    assert ticking.next_us == REFERENCE_END + HOUR + HOUR // 6  # that of the one that waits less long
+    clock.set(ticking.next_us)
+    assert ticking.tick() > 0
+    assert ticking.next_us == REFERENCE_END + HOUR + HOUR // 3
 
 
 def test_a_window_is_queued_once_it_has_closed_with_its_lateness(store: Store) -> None:

@@ -103,6 +103,19 @@ def test_a_tick_that_is_woken_does_not_wait_for_its_time() -> None:
     scheduler.wake("rare")  # after the end: nothing
 
 
+def test_a_tick_that_is_planned_comes_at_that_time_unless_its_own_is_earlier() -> None:
+    called = threading.Semaphore(0)
+    scheduler = Scheduler({"rare": (3600.0, called.release)})
+    scheduler.start()
+    assert called.acquire(timeout=10)
+    scheduler.call_in("rare", 7200.0)
+    scheduler.call_in("rare", -1.0)  # it is past
+    assert not called.acquire(timeout=0.3)
+    scheduler.call_in("rare", 0.1)
+    assert called.acquire(timeout=10)
+    scheduler.stop()
+
+
 def test_a_tick_that_is_woken_while_it_runs_is_called_once_more() -> None:
     gate, entered = threading.Event(), threading.Semaphore(0)
 
