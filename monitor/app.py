@@ -50,6 +50,8 @@ class App:
     settings: Settings
     _pipelines: dict[int, Pipeline] = field(default_factory=dict)
     _channels: dict[str, tuple[tuple[Spec, Path], Channel]] = field(default_factory=dict)
+    _everyone: list[Watched] = field(default_factory=list)  # of whom `_of_everyone` are the channels
+    _of_everyone: dict[str, Channel] = field(default_factory=dict)
     _dispatcher: dispatch.Dispatcher | None = None
     _known: dict[int, Watched | None] = field(default_factory=dict)  # by the contract that counts
 
@@ -149,7 +151,13 @@ class App:
 
     def all_channels(self) -> dict[str, Channel]:
         """The channels of every model, by the names that the outbox knows them by."""
-        return {name: channel for one in self.watched() for name, channel in self.channels(one).items()}
+        watched = self.watched()
+        if [id(one) for one in watched] != [id(one) for one in self._everyone]:
+            self._of_everyone = {
+                name: channel for one in watched for name, channel in self.channels(one).items()
+            }
+            self._everyone = watched
+        return self._of_everyone
 
     def settle(self) -> int:
         """Tell of alerts what is due by the clock: silences and snoozes that ended, storms that were gathered."""

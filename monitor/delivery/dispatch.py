@@ -82,7 +82,7 @@ def deliver_due(store: Store, clock: Clock, channels: Mapping[str, Channel], lim
     rest of that channel waits for the next call: one slow receiver costs one timeout, not one per message.
     """
     with store.read() as conn:
-        due = outbox.due(conn, list(channels), clock.now_us())
+        due = outbox.due(conn, channels, clock.now_us())
     lanes = [_Lane(store, clock, name, channels[name], limit, patient=False) for name in sorted(due)]
     if not lanes:
         return Counts()
@@ -121,8 +121,8 @@ class Dispatcher:
         """Start lanes for the channels that have something due, and repeat what fires; returns at once."""
         now_us = self._clock.now_us()
         with self._store.read() as conn:
-            due = outbox.due(conn, list(channels), now_us)
-            known = outlets.known(conn, list(due))
+            due = outbox.due(conn, channels, now_us)
+            known = outlets.known(conn, list(due)) if due else {}
         for name, subjects in due.items():
             ill = name in known and known[name].state != "well"
             pool, most = (self._ill_lanes, 1) if ill else (self._lanes, min(subjects, LANES_PER_CHANNEL))
@@ -219,40 +219,39 @@ class _Lane:
         total = Counts()
         doors = self.doors or Semaphore()
         done = 0
-        while self.limit is None or done < self.limit:
-            with doors:
-                message = self._claim()
-            if message is None:
-                break
+        with doors:
+            message = self._claim()
+        while message is not None:
             failpoints.reach("deliver.claimed")
             started = time.monotonic()
             failure, status = self._send(message)
             seconds = time.monotonic() - started
             failpoints.reach("deliver.sent")
+            done += 1
             with doors:
-                counts = self._note(message, status, failure, seconds)
+                counts, message = self._note(
+                    message, status, failure, seconds, more=self.limit is None or done < self.limit
+                )
             failpoints.reach("deliver.committed")
             total += counts
-            done += 1
-            if counts.retried and not (self.patient and seconds < _SLOW_SECONDS):
-                break
         return total
 
     def _claim(self) -> outbox.Message | None:
         with self.store.write() as conn:
-            now_us = self.clock.now_us()
-            message = outbox.claim(conn, [self.name], now_us, self.lease_us)
-            if message is None:
-                return None
-            outlet = outlets.get(conn, self.name)
-            if outlet.state == "down":
-                # This one asks whether the receiver is back; the others wait for its answer.
-                wait = min(
-                    backoff_seconds(self.name, outlet.failures - outlets.DOWN_AFTER + 1), _PROBE_SECONDS
-                )
-                outlets.hold(conn, self.name, now_us + int(wait * 1e6), outlet.last_error or "", now_us)
-            failpoints.reach("deliver.written")
-            return message
+            return self._claimed(conn)
+
+    def _claimed(self, conn: Connection) -> outbox.Message | None:
+        now_us = self.clock.now_us()
+        message = outbox.claim(conn, [self.name], now_us, self.lease_us)
+        if message is None:
+            return None
+        outlet = outlets.get(conn, self.name)
+        if outlet.state == "down":
+            # This one asks whether the receiver is back; the others wait for its answer.
+            wait = min(backoff_seconds(self.name, outlet.failures - outlets.DOWN_AFTER + 1), _PROBE_SECONDS)
+            outlets.hold(conn, self.name, now_us + int(wait * 1e6), outlet.last_error or "", now_us)
+        failpoints.reach("deliver.written")
+        return message
 
     def _send(self, message: outbox.Message) -> tuple[DeliveryError | None, int | None]:
         try:
@@ -265,37 +264,50 @@ class _Lane:
             return error, error.status
 
     def _note(
-        self, message: outbox.Message, status: int | None, failure: DeliveryError | None, seconds: float
-    ) -> Counts:
-        """Write down what happened; a database that is away for a moment is waited for: nothing is sent twice."""
+        self,
+        message: outbox.Message,
+        status: int | None,
+        failure: DeliveryError | None,
+        seconds: float,
+        *,
+        more: bool,
+    ) -> tuple[Counts, outbox.Message | None]:
+        """Write down what happened, and claim what is due next if there may be `more`; a database that is away for a
+        moment is waited for: nothing is sent twice.
+        """
         end = time.monotonic() + _NOTE_SECONDS
         while True:
             try:
-                counts = self._noted(message, status, failure, seconds)
+                with self.store.write() as conn:
+                    counts = self._noted(conn, message, status, failure, seconds)
+                    ends = counts.retried and not (self.patient and seconds < _SLOW_SECONDS)
+                    following = self._claimed(conn) if more and not ends else None
                 kind = type(self.channel).__name__.removesuffix("Channel").lower()
                 for outcome in ("sent", "retried", "dead", "lost"):
                     if getattr(counts, outcome):
                         DELIVERIES.labels(kind, outcome).inc()
-                return counts
+                return counts, following
             except DependencyUnavailable:
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.5)
 
     def _noted(
-        self, message: outbox.Message, status: int | None, failure: DeliveryError | None, seconds: float
+        self,
+        conn: Connection,
+        message: outbox.Message,
+        status: int | None,
+        failure: DeliveryError | None,
+        seconds: float,
     ) -> Counts:
         now_us = self.clock.now_us()
-        with self.store.write() as conn:
-            # The attempt did happen, so it is kept even where the lease was lost and nothing else is.
-            outbox.add_attempt(
-                conn, message, now_us, status, str(failure) if failure else None, seconds * 1000
-            )
-            try:
-                return _settle(conn, self.channel, message, status, failure, now_us)
-            except LeaseLost as error:
-                log.warning("%s", error)
-                return Counts(lost=1)
+        # The attempt did happen, so it is kept even where the lease was lost and nothing else is.
+        outbox.add_attempt(conn, message, now_us, status, str(failure) if failure else None, seconds * 1000)
+        try:
+            return _settle(conn, self.channel, message, status, failure, now_us)
+        except LeaseLost as error:
+            log.warning("%s", error)
+            return Counts(lost=1)
 
 
 @dataclass(frozen=True)
