@@ -1,8 +1,8 @@
 """CSV as columns of bytes. A bad line is set aside with its number and the reason; the rest is read.
 
 Two readers give the same cells: pyarrow for blocks in which every line is a record, and the standard
-library's for blocks with quoted line ends, blank lines or trouble, where the number of each line must be
-kept.
+library's for small ones and for blocks with quoted line ends, blank lines or trouble, where the number of
+each line must be kept.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from monitor.sources.lines import Bad, Block, Chunk
 
 # A record that spans lines ends within so many bytes, or its quote was never closed.
 MAX_RECORD_BYTES = 2 << 20
+# Below that a block is read line by line in less time than pyarrow takes to begin.
+SMALL_BYTES = 4 << 10
 # A return inside a line is data here. The reader of the standard library would end the record: it gets a
 # stand-in that Latin-1 does not have.
 _LONE_RETURN = re.compile("\r(?!\n)")
@@ -99,7 +101,9 @@ def _of_blocks(
     for block in blocks:
         data = rest + block.data
         start = block.offset - len(rest)
-        chunk = _every_line_a_record(data, width, keep, delimiter, line, start)
+        chunk = None
+        if len(data) > SMALL_BYTES:
+            chunk = _every_line_a_record(data, width, keep, delimiter, line, start)
         if chunk is None:
             chunk = _Careful(data, width, keep, delimiter, line, block.last, leave).chunk(start)
         line, rest = chunk.next_row, data[chunk.end - start :]

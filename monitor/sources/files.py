@@ -234,18 +234,21 @@ class Files:
                 )
             else:
                 raise SourceError(f"{path}: is a folder; write a glob, such as {path.rstrip('/')}/*.parquet")
-            return fs, [self._file(fs, name, remote) for name in sorted(names)]
+            folders = {"": str(self.base_path.resolve()) + os.sep}
+            return fs, [self._file(fs, name, remote, folders) for name in sorted(names)]
         except ImportError as error:
             raise SourceError(f"{path}: {error}; install the extra for this kind of storage") from error
         except OSError as error:
             raise DependencyUnavailable(f"{path}: cannot be listed: {error}") from error
 
-    def _file(self, fs: Any, path: str, remote: bool) -> _File:
+    def _file(self, fs: Any, path: str, remote: bool, folders: dict[str, str]) -> _File:
+        """`folders`: where folders really are, as far as it was looked up; that of the contract under ""."""
         info = fs.info(path)
         name = fs.unstrip_protocol(path) if remote else path
-        base = str(self.base_path.resolve()) + os.sep
-        if not remote and os.path.realpath(path).startswith(base):
-            name = os.path.relpath(os.path.realpath(path), base)
+        if not remote:
+            real = _real(path, folders)
+            if real.startswith(folders[""]):
+                name = real.removeprefix(folders[""])
         changed = info.get("mtime")
         changed = float(changed) if isinstance(changed, int | float) else None
         stat = f"{info['size']}-{changed}" if changed is not None else f"{info['size']}-{fs.ukey(path)}"
@@ -372,6 +375,16 @@ class Files:
         fact = FileFact(file.name, file.size, etag, "failed", records, message)
         place = f"{_hash(file.stat.encode())}#failed"
         return _with_fact(self._page(file, _nothing(records + 1), place), fact)
+
+
+def _real(path: str, folders: dict[str, str]) -> str:
+    """`os.path.realpath`, with each folder looked up once."""
+    if os.path.islink(path):
+        return os.path.realpath(path)
+    folder, name = os.path.split(path)
+    if folder not in folders:
+        folders[folder] = os.path.realpath(folder)
+    return os.path.join(folders[folder], name)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,14 @@ from hypothesis import strategies as st
 
 from monitor.errors import SourceError
 from monitor.sources import csv_pages, lines
+
+
+@pytest.fixture(autouse=True, scope="module", params=[0, csv_pages.SMALL_BYTES])
+def small(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Everything is read by both readers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_pages, "SMALL_BYTES", request.param)
+        yield
 
 
 def read(
