@@ -19,9 +19,13 @@ Mask = npt.NDArray[np.bool_]
 _TERCILES = 3
 _TERCILE_PRIOR = 30.0  # windows: a tercile of few windows is mostly the pooled null
 
-# Degrees of freedom of a heavy tail, and how much likelier (nats) the misses must be under one of them.
+# Degrees of freedom of a heavy tail, and how much likelier (nats) the misses must be under one of them where no other
+# series tells. That counts as much as so many series of the same metric do.
 _HEAVY = (3.0, 4.0, 6.0, 10.0)
 _HEAVY_GAIN = 1.0
+_PRIOR_SERIES = 10.0
+_PRIOR_ROUNDS = 20
+_LEAST_TOLD = 1e-6  # of squared misses in all; a series that never moved says nothing of tails
 _SCALE_ROUNDS = 12
 
 
@@ -57,8 +61,9 @@ class Centre:
 def learn_null(obs: Observations, kinds: Kinds, score: Floats, block: Blocks) -> tuple[Null, Centre]:
     """The null of later windows, and the one of each reference window without its block.
 
-    The spread of a side is at least its root mean square miss: distances and counts are skewed, and the plain
-    standard deviation makes their long side look rarer than it is.
+    The spread of a side is at least its root mean square miss: counts are skewed, and the plain standard deviation
+    makes their long side look rarer than it is. A distance alarms on its upper side alone, so its spread and tail there
+    come from the misses there: the logarithm of what chance gives is long on the other side.
     """
     usable = telling_windows(obs, kinds)
     size = obs.n.shape[1]
@@ -78,7 +83,7 @@ def learn_null(obs: Observations, kinds: Kinds, score: Floats, block: Blocks) ->
         for i, part in enumerate(parts):
             np.add.at(sums[i, :, t], block.of, part * here)
     count = _independent(sums.sum(axis=2), block.count)
-    mean, up, down = _moments(sums.sum(axis=1))
+    mean, up, down = _moments(sums.sum(axis=1), kinds)
     typical_n = _masked_mean(obs.n, usable)
     plain = np.maximum(count - 1, 1), np.ones(size)
     null = Null(mean + middle, up, down, edges, count, typical_n, *plain)
@@ -87,42 +92,68 @@ def learn_null(obs: Observations, kinds: Kinds, score: Floats, block: Blocks) ->
     columns = np.arange(size)
     for k in range(block.count):
         mine = np.flatnonzero(block.of == k)
-        mean, up, down = _moments(sums.sum(axis=1) - sums[:, k])
+        mean, up, down = _moments(sums.sum(axis=1) - sums[:, k], kinds)
         centre.mean[mine] = (mean + middle)[tercile[mine], columns]
         centre.up[mine] = up[tercile[mine], columns]
         centre.down[mine] = down[tercile[mine], columns]
     miss = score - centre.mean
-    freedom, stretch = _tail(miss / np.where(miss >= 0, centre.up, centre.down), usable, *plain)
+    telling = usable.copy()
+    telling[:, kinds.distribution] &= miss[:, kinds.distribution] >= 0
+    freedom, stretch = _tail(
+        miss / np.where(miss >= 0, centre.up, centre.down), telling, _groups(obs), *plain
+    )
     return (
         replace(null, freedom=freedom, stretch=stretch),
         replace(centre, freedom=freedom, stretch=stretch),
     )
 
 
-def _tail(ratio: Floats, usable: Mask, freedom: Floats, stretch: Floats) -> tuple[Floats, Floats]:
+def _tail(
+    ratio: Floats, usable: Mask, group: Ints, freedom: Floats, stretch: Floats
+) -> tuple[Floats, Floats]:
     """Degrees of freedom and scale float64[S] of a Student t for misses over their spread, float64[W, S].
 
-    A mean of squares says little of a tail that one window in fifty makes. The scale of each candidate is its
-    maximum likelihood one (EM, Lange et al. 1989); it is taken where it explains the misses better than a
-    normal of their spread.
+    A mean of squares says little of a tail that one window in fifty makes. But chance makes two or three far windows
+    too, and a series that is read by such a tail is blind to changes for as long as the reference lasts. So what the
+    other series of its group, int[S], look like decides with it (empirical Bayes: the odds of each tail are its prior
+    and their posterior shares; docs/decisions/033).
     """
+    likelihood, scale = _likelihoods(ratio, usable)
+    odds = np.exp(-_HEAVY_GAIN * (np.arange(len(likelihood)) > 0))
+    first = np.repeat((odds / odds.sum())[:, None], ratio.shape[1], axis=1)
+    telling = (np.square(ratio) * usable).sum(axis=0) > _LEAST_TOLD
+    prior, columns = first, np.arange(ratio.shape[1])
+    for _ in range(_PRIOR_ROUNDS):
+        posterior = np.log(prior) + likelihood
+        share = np.exp(posterior - posterior.max(axis=0))
+        share *= telling / share.sum(axis=0)
+        sums = np.zeros((group.max(initial=-1) + 1, len(share)))
+        np.add.at(sums, group, share.T)
+        others = np.maximum(sums[group].T - share, 0)
+        prior = (_PRIOR_SERIES * first + others) / (_PRIOR_SERIES + others.sum(axis=0))
+    best = np.argmax(np.log(prior) + likelihood, axis=0)
+    nu = np.array([np.inf, *_HEAVY])[best]
+    heavy = telling & (nu < freedom)
+    return np.where(heavy, nu, freedom), np.where(heavy, scale[best, columns], stretch)
+
+
+def _likelihoods(ratio: Floats, usable: Mask) -> tuple[Floats, Floats]:
+    """Of a normal and of every Student t, float64[1 + T, S] each: the log likelihood at its best scale, and that."""
     from scipy.special import gammaln
 
     ratio = np.where(usable, ratio, 0.0)
     count = np.maximum(usable.sum(axis=0), 1)
     square = np.square(ratio)
     variance = np.maximum(square.sum(axis=0) / count, 1e-12)
-    best = -0.5 * count * (np.log(2 * np.pi * variance) + 1) + _HEAVY_GAIN
+    found, scales = [-0.5 * count * (np.log(2 * np.pi * variance) + 1)], [np.sqrt(variance)]
     for nu in _HEAVY:
         own = variance * (nu - 2) / nu
         for _ in range(_SCALE_ROUNDS):
             own = np.maximum(((nu + 1) / (nu + square / own) * square * usable).sum(axis=0) / count, 1e-12)
         constant = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(np.pi * nu * own)
-        fit = count * constant - (nu + 1) / 2 * (np.log1p(square / (nu * own)) * usable).sum(axis=0)
-        better = (fit > best) & (nu < freedom)
-        best = np.where(better, fit, best)
-        freedom, stretch = np.where(better, nu, freedom), np.where(better, np.sqrt(own), stretch)
-    return freedom, stretch
+        found.append(count * constant - (nu + 1) / 2 * (np.log1p(square / (nu * own)) * usable).sum(axis=0))
+        scales.append(np.sqrt(own))
+    return np.stack(found), np.stack(scales)
 
 
 def centre_of(null: Null, n: Floats) -> Centre:
@@ -130,6 +161,13 @@ def centre_of(null: Null, n: Floats) -> Centre:
     tercile, columns = _tercile(n, null.edges), np.arange(n.shape[1])
     mean, up, down = (part[tercile, columns] for part in (null.mean, null.up, null.down))
     return Centre(mean, up, down, null.count, null.typical_n, null.freedom, null.stretch)
+
+
+def _groups(obs: Observations) -> Ints:
+    """int[S]: series of one metric in all columns and segments, whose tails are likely alike."""
+    names = [(one.kind, one.metric) for one in obs.series]
+    place = {name: i for i, name in enumerate(sorted(set(names)))}
+    return np.array([place[name] for name in names], dtype=np.intp)
 
 
 def _tercile(n: Floats, edges: Floats) -> Ints:
@@ -140,7 +178,7 @@ def _masked_mean(values: Floats, mask: Mask) -> Floats:
     return np.asarray((values * mask).sum(axis=0) / np.maximum(mask.sum(axis=0), 1))
 
 
-def _moments(sums: Floats) -> tuple[Floats, Floats, Floats]:
+def _moments(sums: Floats, kinds: Kinds) -> tuple[Floats, Floats, Floats]:
     """Mean and the spread of either side, [3, S] each, from [4, 3, S] sums; terciles shrunk to all
     windows."""
     count, first, above, below = sums
@@ -154,7 +192,9 @@ def _moments(sums: Floats) -> tuple[Floats, Floats, Floats]:
     variance = np.maximum(above + below - np.square(mean), 0)
     # The sum of squares about a mean of N values has N - 1 degrees of freedom.
     bessel = pooled / np.maximum(pooled - 1, 1)
-    up = np.sqrt(np.maximum(variance, 2 * above) * bessel)
+    least = variance.copy()
+    least[:, kinds.distribution] = 0
+    up = np.sqrt(np.maximum(least, 2 * above) * bessel)
     down = np.sqrt(np.maximum(variance, 2 * below) * bessel)
     return mean, np.maximum(up, 1e-6), np.maximum(down, 1e-6)
 
