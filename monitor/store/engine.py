@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT_SECONDS = 10.0
 POOL_SIZE = 5
+# PostgreSQL ends the transaction of a process that stands still, so that what it locked waits no longer than this.
+# The longest that a transaction of ours thinks between two statements is a fit.
+IDLE_SECONDS = 300
 
 # Primary result codes of SQLite that blame the file (away, busy, full, broken) and not the statement.
 _SQLITE_AWAY = {
@@ -323,13 +326,21 @@ def _make_private(file: str) -> None:
 
 
 def _postgresql_engine(url: URL) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=POOL_SIZE,
         max_overflow=0,
         pool_pre_ping=True,  # after a restart of the server the pool holds dead connections
         connect_args={"connect_timeout": 5, "application_name": "driftglass"},
     )
+
+    # Not by the `options` of a connection: a pooler between us and the server refuses those.
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+        connection.commit()
+
+    return engine
 
 
 @cache  # the migrations of a running process do not change, and probes ask often
@@ -364,7 +375,12 @@ def _away(error: DBAPIError) -> str | None:
     if code is not None:
         reason = _SQLITE_AWAY.get(code & 0xFF)  # extended codes keep the primary one in the low byte
         return None if reason is None else f"{reason} ({error.orig}); try again once that is cured"
-    if getattr(error.orig, "sqlstate", None) == "25006":  # a standby, or a server that was told so
+    state = getattr(error.orig, "sqlstate", None)
+    if state == "25P03":
+        return (
+            f"this process stood still for over {IDLE_SECONDS} s in a transaction, which was ended; try again"
+        )
+    if state == "25006":  # a standby, or a server that was told so
         return f"the database is read-only ({error.orig}); try again once that is cured"
     if not isinstance(error, OperationalError | InterfaceError):
         return None

@@ -172,6 +172,30 @@ def test_an_sqlite_writer_that_waits_too_long_is_told_why(
     hasty.close()
 
 
+def test_postgresql_ends_what_stands_still_in_a_transaction(
+    new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = new_database("postgresql")
+    monkeypatch.setattr(engine, "IDLE_SECONDS", 1)
+    still, waiting = Store(url), Store(url)
+
+    def hold() -> None:
+        with still.write() as conn:
+            models.create(conn, "toxicity", 1)
+            with waiting.write() as later:  # the name is held until the other transaction has ended
+                models.create(later, "toxicity", 2)
+            models.create(conn, "spam", 3)
+
+    try:
+        with pytest.raises(DependencyUnavailable, match="stood still"):
+            hold()
+        assert names(waiting) == ["toxicity"]
+        assert names(still) == ["toxicity"]  # it comes back by itself
+    finally:
+        still.close()
+        waiting.close()
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_missing_tables_ask_for_the_upgrade(new_database: Callable[..., str], kind: str) -> None:
     empty = Store(new_database(kind, migrated=False))
