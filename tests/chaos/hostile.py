@@ -27,11 +27,11 @@ from typing import Any
 import httpx
 import psutil
 
-from tests.chaos.fleet import free_port, wait_until
+from tests.chaos.fleet import free_port, patience, wait_until
 from tests.chaos.table import Form, Row
 
 LANES = 8
-ANSWER_SECONDS = 20.0
+ANSWER_SECONDS = 20.0 * patience()
 GROWTH_MB = 20.0
 CANARY = "zzcanaryzz"
 MODEL = "chat"

@@ -11,6 +11,8 @@ file CHAOS_LOG.
 from __future__ import annotations
 
 import ctypes
+import gc
+import importlib
 import json
 import logging
 import os
@@ -23,9 +25,9 @@ from pathlib import Path
 
 from tests.chaos.stage import Stage
 
-PAUSE_SECONDS = 0.1
+PAUSE_SECONDS = 0.15
 DELIVERY_LEASE_US = (
-    4_000_000  # a minute in a replica: our receiver answers at once, and nobody wants to wait for that
+    3_000_000  # a minute in a replica: our receiver answers at once, and nobody wants to wait for that
 )
 _PR_SET_PDEATHSIG = 1
 
@@ -111,6 +113,10 @@ def warm() -> None:
         app = App.open(Settings(database_url=f"sqlite:///{name}/store.db"))
         app.one_pass(app.register(load(stage.contracts[0]), author="chaos"), at_newest=None)
         app.store.close()
+    for name in ("monitor.worker", "psycopg", "httpcore", "standardwebhooks.webhooks", "encodings.idna"):
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # what is here already is shared as long as nobody's collector writes on it
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from tests.chaos.table import Form
 
 KINDS = ("sqlite", "postgresql")
 BEFORE_HOURS, AFTER_HOURS = 3, 4
-LEASE_SECONDS = 3.0
+LEASE_SECONDS = 2.0
 
 
 class Scenes:

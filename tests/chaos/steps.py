@@ -18,7 +18,7 @@ from tests.chaos.fleet import patience
 from tests.chaos.scenes import KINDS, LEASE_SECONDS, Scenes, prepared
 from tests.chaos.table import Form, Row
 
-AT_ONCE = 4  # steps tried at the same time
+AT_ONCE = 5  # steps tried at the same time
 # What happens only in the beginning; every other step is tried where something has been judged.
 FIRST = ("fit.", "heartbeat.")
 SHORT_LEASE_SECONDS = 1.0  # of the step that comes only when a third of a lease has passed

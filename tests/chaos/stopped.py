@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import psycopg
 
 from monitor import failpoints
 from tests.chaos.fleet import wait_until
@@ -63,19 +66,38 @@ def _try(form: Form, scenes: Scenes, kind: str, point: str, free: bool) -> Tried
         victim = fleet.start_light(what, **{failpoints.VARIABLE: f"{point}:stop", "CHAOS_LOG": str(log)})
         process = psutil.Process(victim)
         wait_until(f"{point} is reached", lambda: process.status() == psutil.STATUS_STOPPED, 40)
+        # Another thread of the process may have been stopped in its transaction: then everybody waits for it.
+        free = free and not _writes(kind, fleet.url)
         fleet.start_light("work")
         fleet.start_light("deliver")
-        # On SQLite another thread of the process may have been stopped in its transaction: then everybody waits for it.
-        taken = free and fleet.settle(10 if kind == "sqlite" and what == "deliver" else 60)
+        taken = free and fleet.settle(60)
         if not taken:
             time.sleep(2 * LEASE_SECONDS)
         os.kill(victim, signal.SIGCONT)
         refused = taken and _comes_to_say(log)
         faults = scenes.faults(fleet, name)
-    if free and not taken and what == "work":
-        faults.append("nobody took the work over")
+        if free and not taken:
+            faults.append("nobody took the work over")
     form.say(f"{kind}, {point}: {'refused' if refused else 'not taken over'}; {'; '.join(faults) or 'ok'}")
     return Tried(kind, taken, refused, faults)
+
+
+def _writes(kind: str, url: str) -> bool:
+    """Whether a stopped process is within a transaction that writes."""
+    if kind == "postgresql":
+        with psycopg.connect(url) as conn:
+            locks = (
+                "SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database"
+                " WHERE datname = current_database() AND mode IN ('RowShareLock', 'RowExclusiveLock') AND granted"
+            )
+            return conn.execute(locks).fetchone() is not None
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=1, isolation_level=None)) as held:
+        try:
+            held.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        held.execute("ROLLBACK")
+    return False
 
 
 def _comes_to_say(log: Path) -> bool:
