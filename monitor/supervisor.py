@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -21,7 +22,7 @@ from sqlalchemy import Connection
 from monitor import jobs, telemetry
 from monitor.child import Child, Ended
 from monitor.clock import Clock
-from monitor.errors import DependencyUnavailable, LeaseLost, StoreUnavailable
+from monitor.errors import DependencyUnavailable, DriftglassError, LeaseLost, StoreUnavailable
 from monitor.failpoints import VARIABLE
 from monitor.settings import Settings
 from monitor.store.engine import Store
@@ -78,6 +79,8 @@ class Supervisor:
         self._child: Child | None = None
         self._armed = True  # the first child only ends where a test wants it to
         self._left: list[Settle] = []
+        self._ahead: list[Run] = []  # what the child is to do next, claimed while it works
+        self._follow: list[int] = []  # models whose next runs come before those of others
         self._lock = threading.Lock()
         self._stopped = False
 
@@ -87,19 +90,23 @@ class Supervisor:
             done = 0
             self._write_what_is_left()
             deadline = time.monotonic() + SLICE_SECONDS
-            model_id, since = None, 0.0
-            while not self._stopped and time.monotonic() < deadline:
-                if time.monotonic() - since > MODEL_SECONDS:
-                    model_id = None
-                chain = self._claim(model_id, asked=done > 0)
-                if not chain:
-                    break
-                if chain[0].model_id != model_id:
-                    since = time.monotonic()
-                done += self._do(chain)
-                # A reading is followed by its windows, and a chain that was full by more of them.
-                follows = chain[0].kind == "read" or len(chain) == jobs.CHAIN
-                model_id = chain[0].model_id if follows else None
+            self._follow = []
+            stays, since = None, 0.0  # with a model, since when
+            try:
+                while not self._stopped and (self._ahead or time.monotonic() < deadline):
+                    chain = self._next(asked=done > 0)
+                    if not chain:
+                        break
+                    if chain[0].model_id != stays:
+                        stays, since = chain[0].model_id, time.monotonic()
+                    done += self._do(chain, deadline)
+                    if time.monotonic() - since > MODEL_SECONDS:
+                        stays = None
+                    # A reading is followed by its windows, and a chain that was full by more of them.
+                    elif chain[0].kind == "read" or len(chain) == jobs.CHAIN:
+                        self._follow.append(chain[0].model_id)
+            finally:
+                self._leave_ahead()
             if done and self._child is not None:
                 self._child.rest()
             return done
@@ -123,11 +130,12 @@ class Supervisor:
 
     # ----- one chain ----------------------------------------------------------------------------------------
 
-    def _claim(self, model_id: int | None, *, asked: bool) -> list[Run]:
-        """Runs of this model, or else of the share, or of any; a child that is ready for them is there first.
-
-        `asked`: something was due a moment ago.
-        """
+    def _next(self, *, asked: bool) -> list[Run]:
+        """Runs for a child that is ready for them. `asked`: something was due a moment ago."""
+        if self._ahead and self._is_ready():
+            chain, self._ahead = self._ahead, []
+            return chain
+        self._leave_ahead()
         if not (asked and self._is_ready()):
             if not jobs.anything_due(self._store, self._clock):
                 return []
@@ -138,9 +146,14 @@ class Supervisor:
                 if self._stopped:
                     return []
                 raise DependencyUnavailable(f"a working process does not start: {ended}") from ended
+        return self._claim()
+
+    def _claim(self) -> list[Run]:
+        """Runs of the model to follow, or else of the share, or of any."""
         lease, owner = self._settings.lease_seconds, f"{socket.gethostname()}:{self.child_pid}"
         found: list[Run] = []
-        if model_id is not None:
+        while self._follow and not found:
+            model_id = self._follow.pop(0)
             found = jobs.claim_chain(self._store, self._clock, owner, lease, model_id=model_id)
         if not found:
             self._claims += 1
@@ -148,13 +161,32 @@ class Supervisor:
             found = jobs.claim_chain(self._store, self._clock, owner, lease, share=share)
         return found
 
-    def _do(self, chain: list[Run]) -> int:
+    def _claim_ahead(self, chain: list[Run], deadline: float) -> None:
+        """Claim what comes after a chain while the child is at it, which else would wait for that.
+
+        After a full chain there is more of its model, but only once the chain is done.
+        """
+        if self._stopped or len(chain) == jobs.CHAIN or time.monotonic() > deadline:
+            return
+        try:
+            self._ahead = self._claim()
+        except DriftglassError as error:  # the child works, and must be listened to
+            log.debug("nothing was claimed ahead: %s", error)
+
+    def _leave_ahead(self) -> None:
+        """What was claimed ahead is there for whoever wants it."""
+        ahead, self._ahead = self._ahead, []
+        if ahead:
+            self._write(*_left(ahead))
+
+    def _do(self, chain: list[Run], deadline: float) -> int:
         """Let the child do runs that were claimed; returns how many came to an end, a bad one among them."""
         child = self._child
         assert child is not None
         done = 0
         try:
             child.send({"runs": [asdict(run) for run in chain]})
+            self._claim_ahead(chain, deadline)
             for run in chain:
                 began = time.monotonic()
                 answer = self._watch(child, chain[done:])
@@ -205,6 +237,9 @@ class Supervisor:
         look = min(_LOOK_SECONDS, self._settings.lease_seconds / 6)
         while (answer := child.answer(look)) is None:
             now = time.monotonic()
+            # It takes its time: what was claimed ahead is not to wait for it.
+            with suppress(DependencyUnavailable):
+                self._leave_ahead()
             if now - began > self._settings.run_seconds:
                 raise Ended(
                     f"it took longer than {self._settings.run_seconds:.0f} s (DRIFTGLASS_RUN_SECONDS)"

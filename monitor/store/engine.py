@@ -12,7 +12,9 @@ however long it is willing to wait: hence the two engines. One transaction reads
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
@@ -29,6 +31,11 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 BUSY_TIMEOUT_SECONDS = 10.0
+_LOOK_SECONDS, _LONG_SECONDS = (
+    0.001,
+    0.2,
+)  # between looks whether another writer is done, and until they are fewer
+_IN_TURN = "BEGIN IMMEDIATE"
 POOL_SIZE = 5
 # PostgreSQL ends the transaction of a process that stands still, so that what it locked waits no longer than this.
 # The longest that a transaction of ours thinks between two statements is a fit.
@@ -68,7 +75,7 @@ class Store:
         self.dialect: Literal["sqlite", "postgresql"]
         if parsed.get_backend_name() == "sqlite":
             self.dialect = "sqlite"
-            self._writer = _sqlite_engine(parsed, "BEGIN IMMEDIATE", _WRITER_PRAGMAS)
+            self._writer = _sqlite_engine(parsed, _IN_TURN, _WRITER_PRAGMAS)
             self._reader = _sqlite_engine(parsed, "BEGIN", _READER_PRAGMAS)
         else:
             self.dialect = "postgresql"
@@ -310,9 +317,32 @@ def _sqlite_engine(url: URL, begin: str, pragmas: tuple[str, ...]) -> Engine:
 
     @event.listens_for(engine, "begin")
     def start(conn: Connection) -> None:
-        conn.exec_driver_sql(begin)
+        if begin != _IN_TURN or not _has_begun(conn.connection.driver_connection):
+            conn.exec_driver_sql(begin)  # or says what is wrong, as every statement does
 
     return engine
+
+
+def _has_begun(driver: Any) -> bool:
+    """Whether this connection became the writer within the time that is waited for others.
+
+    Most are done after a millisecond. SQLite itself would look again after 1, 2, 5, 10 … 100 ms, and a database that
+    several processes write to would stand idle for most of that.
+    """
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        began = time.monotonic()
+        while (waited := time.monotonic() - began) < BUSY_TIMEOUT_SECONDS:
+            try:
+                driver.execute(_IN_TURN)
+                return True
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    break
+            time.sleep(_LOOK_SECONDS if waited < _LONG_SECONDS else 10 * _LOOK_SECONDS)
+        return False
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_SECONDS * 1000)}")
 
 
 def _make_private(file: str) -> None:

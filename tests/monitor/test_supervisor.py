@@ -292,6 +292,36 @@ def test_a_model_that_cannot_be_read_does_not_keep_the_others_waiting(
     assert failed.state == "failed"
 
 
+def test_what_was_claimed_ahead_does_not_wait_for_a_run_that_takes_long(
+    make: Make, store: Store, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = tmp_path / "beside"
+    beside.mkdir()
+    contract = stream.contract(beside, start=START)
+    contract.write_text(contract.read_text("utf-8").replace("model: orders", "model: other"), "utf-8")
+    watch(settings, contract)
+    monkeypatch.setenv("DRIFTGLASS_FAILPOINT", "read.written:stop")
+    first = make()
+    close(store, settings)
+    thread = threading.Thread(target=first.work)
+    thread.start()
+
+    def other() -> Run | None:
+        with store.read() as conn:
+            return runs.latest(conn, models.get(conn, "other").id, "read")
+
+    until(
+        lambda: (found := other()) is not None and found.fence == 1
+    )  # claimed while the child is at the first
+    until(lambda: (found := other()) is not None and found.state == "queued")
+    assert reading(store).state == "running"
+    left = other()
+    assert left is not None
+    assert (left.attempt, left.crashes) == (0, 0)
+    first.stop()
+    thread.join()
+
+
 def test_stopping_interrupts_a_run_and_gives_it_back(make: Make, store: Store, settings: Settings) -> None:
     supervisor = make()
     close(store, settings)
