@@ -11,39 +11,34 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import get_args
 
 import numpy as np
 from sqlalchemy import Connection
 
 from checks import baseline as baselines
-from checks import drift
-from checks.baseline import Baseline
 from checks.decision import Judgement, State
 from checks.plan import Plan
-from checks.profile import Profile, empty, merge_all
 from checks.scores import Scores, joined
-from checks.series import Family, Observations, Series
+from checks.series import Observations, Series
 from monitor import catching_up, corrected, failpoints, jobs, judging, profiles, rebasing
 from monitor.alerts import episodes, notify
-from monitor.alerts.attributes import Attributes
-from monitor.alerts.audience import audience_of
-from monitor.alerts.state import Absent, Opened, Resolved
+from monitor.alerts.state import Absent, Opened
 from monitor.beside import Beside
 from monitor.clock import Clock
+from monitor.consequences import Consequences, fires
+from monitor.counted import Counted
 from monitor.delivery.channels.base import Channel
 from monitor.errors import LeaseLost
 from monitor.findings import Findings, Window
+from monitor.lately import Lately, changed_before
 from monitor.performance import Performance
 from monitor.progress import Progress, silent
 from monitor.rebasing import Fitted, Known
-from monitor.recent import RECENT_US, Changed, Recent
+from monitor.recent import RECENT_US
 from monitor.recording import Recorder
 from monitor.references import Reference, References
-from monitor.retraining import proposals
-from monitor.retraining.policy import Policy
 from monitor.store import alerts as alert_rows
-from monitor.store import audit, feedback, runs, sequences, windows
+from monitor.store import feedback, runs, sequences, windows
 from monitor.store.engine import Store
 from monitor.store.runs import Run
 from monitor.watched import Watched
@@ -59,10 +54,6 @@ _SLICE = 100
 
 class _FeedbackCame(Exception):
     """Somebody said something of an alert between reading and writing."""
-
-
-def _fires(finding: episodes.Finding) -> bool:
-    return isinstance(finding, episodes.FamilyFinding) and finding.firing
 
 
 @dataclass(frozen=True)
@@ -112,19 +103,16 @@ class Evaluator:
         public_url: str,
         limits: notify.Limits = notify.LIMITS,
     ) -> None:
-        self._limits = limits
         self._store = store
         self._clock = clock
         self._watched = watched
         self._plan = plan
-        self._channels = channels
-        self._public_url = public_url
         self._recorder = Recorder(watched, plan)
         self._references = References(store, clock, watched, plan)
         self._is_fitted = False
-        self._recent: Recent | None = None
-        # What was measured last, by start and revision: it is judged next.
-        self._counted: dict[tuple[int, int], tuple[Profile, Observations]] = {}
+        self._counted = Counted(store, watched.id, plan)
+        self._lately = Lately(store, watched.id, self._counted)
+        self._consequences = Consequences(watched, channels, public_url, limits)
         self._beside: Beside | None = None
         self._performance: Performance | None = None
 
@@ -147,10 +135,7 @@ class Evaluator:
 
     def observations(self, from_us: int, to_us: int) -> Observations:
         """What was counted in every window of [from_us, to_us), those without records among them."""
-        return self._observations(list(self._watched.grid.starts(from_us, to_us)), from_us, to_us)
-
-    def _observations(self, starts: list[int], from_us: int, to_us: int) -> Observations:
-        return profiles.observations(self._store, self._watched.id, self._plan, starts, from_us, to_us)
+        return self._counted.between(list(self._watched.grid.starts(from_us, to_us)), from_us, to_us)
 
     def fit(self, from_us: int, to_us: int, progress: Progress = silent) -> Reference:
         """Learn the baseline from the windows of [from_us, to_us) and write down what they measured."""
@@ -192,7 +177,7 @@ class Evaluator:
         self._references.look()
         failpoints.reach("measure.begun")
         with self._store.one_state():
-            counted = self._count(measures)
+            counted = self._counted.of(measures)
             references = self._references.each([one.window_start_us for one in measures])
             wholes = [one.profile for one in references] if corrected.is_measured(self._plan) else []
         obs = profiles.stacked([one for _, one in counted])
@@ -223,9 +208,7 @@ class Evaluator:
             windows.mark(conn, self._watched.id, starts, "measured", now_us)
             failpoints.reach("measure.written")
         failpoints.reach("measure.committed")
-        self._counted = {
-            (one.window_start_us, one.revision): counted[place] for place, one in zip(kept, ours, strict=True)
-        }
+        self._counted.keep(ours, [counted[place] for place in kept])
 
     def judge(self, run: Run, following: Sequence[Run] = (), seconds: float = math.inf) -> tuple[int, int]:
         """Judge a measured window, and of those in `following` (`catching_up.judges_after`) as many as nothing keeps
@@ -315,8 +298,8 @@ class Evaluator:
         the recent level.
         """
         first = self._references.first(reference).baseline
-        recent, rows = self._recent_before(judges[0].window_start_us, reference.baseline)
-        counted = self._count(judges)
+        recent, rows = self._lately.before(judges[0].window_start_us, reference.baseline)
+        counted = self._counted.of(judges)
         obs = profiles.stacked([one for _, one in counted])
         recent.add(obs, {run.window_start_us: run.revision for run in judges})
         befores = [before.start_us, *(run.window_start_us for run in judges[:-1])]
@@ -328,7 +311,7 @@ class Evaluator:
         scores = judging.scored(reference.baseline, first, obs, recent, contexts)
         findings = Findings(
             *(self._store, self._watched, self._plan, reference.baseline),
-            *(lambda: reference.profile, self._merged),
+            *(lambda: reference.profile, self._counted.merged),
         )
         state, done = before.state, list[_Done]()
         for place, (run, (profile, own), context) in enumerate(zip(judges, counted, contexts, strict=True)):
@@ -345,7 +328,7 @@ class Evaluator:
                 log.exception("window %d of %s is judged alone", run.window_start_us, self._watched.name)
                 break
             done.append(_Done(run, own, judged, context, named))
-            if any(_fires(finding) for finding in named) or time.monotonic() > until:
+            if any(fires(finding) for finding in named) or time.monotonic() > until:
                 break
             state = judged.state
         return done
@@ -355,7 +338,7 @@ class Evaluator:
         if window.profile.records:
             return [*named]
         # What is not there is broken if anything is, and not calm.
-        return [one if _fires(one) else episodes.FamilyAbsent(one.family, Absent("no_data")) for one in named]
+        return [one if fires(one) else episodes.FamilyAbsent(one.family, Absent("no_data")) for one in named]
 
     def _context(
         self,
@@ -373,7 +356,9 @@ class Evaluator:
             first_id=self._references.first(reference).id,
             before_us=before_us,
             recent_us=recent_us,
-            changed=self._changed_before(rows, start_us, recent_us, known),
+            changed=changed_before(
+                rows, start_us, recent_us, known, self._must_have_reference().baseline.series
+            ),
             started=tuple(sorted({episode.family for episode in begun})),
             quiet=rebasing.quiet(known, start_us, reference.fitted),
         )
@@ -383,8 +368,7 @@ class Evaluator:
     ) -> tuple[tuple[episodes.Change, ...], _Done]:
         """Write what becomes of the episodes; returns what changed, and the window with the families that ended."""
         start_us = one.run.window_start_us
-        changes = self._record(conn, one.run, one.named, now_us)
-        self._audit(conn, changes, start_us, now_us)
+        changes = self._consequences.of(conn, one.run, one.named, now_us)
         # Also when the window is judged again, long after its episode was closed.
         ended = alert_rows.ended_at(conn, self._watched.id, start_us)
         state = judging.restarted(reference.baseline, one.judged.state, ended)
@@ -413,12 +397,7 @@ class Evaluator:
         with self._store.write() as conn:
             jobs.finish(conn, run, now_us)
             sequences.put(conn, self._watched.id, run.window_start_us, state.encode())
-            last_us = windows.last_judged_us(conn, self._watched.id)
-            if last_us is None or run.window_start_us > last_us:
-                absent = [episodes.FamilyAbsent(family, Absent("error")) for family in families]
-                episodes.record(
-                    conn, self._watched.id, run.window_start_us, self._length(run), absent, now_us
-                )
+            self._consequences.of_unmeasured(conn, run, families, now_us)
             windows.mark(conn, self._watched.id, [run.window_start_us], "error", now_us)
 
     # ----- pieces -------------------------------------------------------------------------------------------
@@ -438,29 +417,6 @@ class Evaluator:
                 self._store, self._watched, reference.id, facts.from_us, facts.to_us
             )
         return self._performance
-
-    def _merged(self, from_us: int, to_us: int) -> Profile:
-        return profiles.merged(self._store, self._watched.id, self._plan, [(from_us, to_us)])
-
-    def _count(self, work: Sequence[Run]) -> list[tuple[Profile, Observations]]:
-        """The profile and the observations of every window, read together; what was just measured is not read again.
-
-        A revision says what is counted in a window: late records raise it, once the measuring has begun.
-        """
-        keys = [(run.window_start_us, run.revision) for run in work]
-        missing = sorted(start_us for start_us, revision in keys if (start_us, revision) not in self._counted)
-        read: dict[int, tuple[Profile, Observations]] = {}
-        if missing:
-            nothing = empty(self._plan)
-            found = dict(
-                profiles.by_window(
-                    *(self._store, self._watched.id, self._plan.plan_id, missing[0], missing[-1] + 1)
-                )
-            )
-            whole = [merge_all([nothing, found[at]]) if at in found else nothing for at in missing]
-            obs = drift.observe(whole, missing, self._plan)
-            read = {at: (whole[place], obs.rows(slice(place, place + 1))) for place, at in enumerate(missing)}
-        return [self._counted.get(key) or read[key[0]] for key in keys]
 
     def _measured_beside(self, run: Run, reference: Reference) -> list[tuple[Series, int, float | None]]:
         if self._beside is None:
@@ -485,99 +441,5 @@ class Evaluator:
             )
         return kept
 
-    def _recent_before(self, start_us: int, baseline: Baseline) -> tuple[Recent, list[alert_rows.EpisodeRow]]:
-        """The windows of the recent level before `start_us` as they are in the store now, and the episodes that
-        were going on then.
-        """
-        first_us = max(start_us - RECENT_US, baseline.facts.from_us)
-        with self._store.read() as conn:
-            # A window that nobody was to watch is unknown, and that is not a volume of zero.
-            known = windows.revisions(conn, self._watched.id, first_us, start_us)
-            rows = alert_rows.overlapping(conn, self._watched.id, get_args(Family), first_us)
-        if self._recent is None:
-            self._recent = Recent(self._observations([], start_us, start_us))
-        lacking = self._recent.lacking(known)  # new here, or judged by another process
-        if lacking:
-            found = self._observations(lacking, lacking[0], lacking[-1] + 1)
-            self._recent.add(found, known)
-        return self._recent, rows
-
-    def _changed_before(
-        self, rows: Sequence[alert_rows.EpisodeRow], start_us: int, recent_us: int, known: Known
-    ) -> tuple[Changed, ...]:
-        """The spans of the recent level in which episodes that had opened by then were going on, but for those that
-        a person called normal."""
-        normal = {one.episode_id for one in rebasing.taken_in(known, start_us)}
-        return tuple(
-            self._changed(row)
-            for row in rows
-            if row.last_us >= recent_us and row.opened_us < start_us and row.id not in normal
-        )
-
-    def _changed(self, episode: alert_rows.EpisodeRow) -> Changed:
-        """The series that an episode names; a loss of volume concerns every volume, whichever was named."""
-        named = {moved.series for moved in Attributes.decode(episode.attributes).moved}
-        series = self._must_have_reference().baseline.series
-        chosen = {
-            s
-            for s, one in enumerate(series)
-            if one.name in named or (episode.family == "volume" and one.kind == "volume")
-        }
-        return Changed(episode.since_us, episode.last_us, chosen)
-
     def _length(self, run: Run) -> int:
         return self._watched.grid.window_end(run.window_start_us) - run.window_start_us
-
-    def _telling(
-        self, conn: Connection, run: Run, named: Sequence[episodes.Finding]
-    ) -> list[episodes.Finding]:
-        """The findings that may move alerts: they go forward in time only.
-
-        A revision of the last judged window opens what it now shows to be broken; of earlier ones nothing moves.
-        """
-        last_us = windows.last_judged_us(conn, self._watched.id)
-        if last_us is None or run.window_start_us > last_us:
-            return list(named)
-        if run.window_start_us < last_us:
-            return []
-        already = {row.family for row in alert_rows.open_of(conn, self._watched.id)}
-        return [finding for finding in named if _fires(finding) and finding.family not in already]
-
-    def _record(
-        self, conn: Connection, run: Run, named: Sequence[episodes.Finding], now_us: int
-    ) -> tuple[episodes.Change, ...]:
-        """Write the episodes of a window, and tell of what changed."""
-        contract, watched = self._watched.contract, self._watched
-        telling = self._telling(conn, run, named)
-        if not telling:
-            return ()
-        changes = episodes.record(conn, watched.id, run.window_start_us, self._length(run), telling, now_us)
-        audience = audience_of(watched, self._channels, self._public_url)
-        notify.announce(conn, watched.id, audience, now_us, limits=self._limits)
-        failpoints.reach("judge.announced")
-        if contract.retraining is not None:
-            policy = Policy(
-                families=frozenset(contract.retraining.when.any),
-                persists_windows=contract.retraining.when.persists,
-                cooldown_us=contract.retraining.cooldown_us,
-                approval=contract.retraining.approval == "required",
-            )
-            asking = proposals.Asking(self._public_url)
-            proposals.consider(
-                conn, watched.id, policy, run.window_start_us, self._length(run), asking, now_us
-            )
-        return changes
-
-    def _audit(
-        self, conn: Connection, changes: Sequence[episodes.Change], start_us: int, now_us: int
-    ) -> None:
-        for change in changes:
-            if isinstance(change.effect, Opened | Resolved):
-                audit.append(
-                    conn,
-                    actor="driftglass",
-                    action=f"episode.{type(change.effect).__name__.lower()}",
-                    object=f"episode/{change.episode_id}",
-                    payload={"family": change.family, "window_us": start_us},
-                    now_us=now_us,
-                )

@@ -31,10 +31,8 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 BUSY_TIMEOUT_SECONDS = 10.0
-_LOOK_SECONDS, _LONG_SECONDS = (
-    0.001,
-    0.2,
-)  # between looks whether another writer is done, and until they are fewer
+_LOOK_SECONDS = 0.001  # between two looks whether another writer is done
+_LONG_SECONDS = 0.2  # after so long there are fewer looks
 _IN_TURN = "BEGIN IMMEDIATE"
 POOL_SIZE = 5
 # PostgreSQL ends the transaction of a process that stands still, so that what it locked waits no longer than this.

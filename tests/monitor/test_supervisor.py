@@ -193,7 +193,7 @@ def test_a_child_that_stood_still_past_its_lease_is_refused(
     make: Make, store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DRIFTGLASS_FAILPOINT", "measure.worked:stop")
-    first = make(lease_seconds=1.0)
+    first = make(lease_seconds=3.0)
     close(store, settings)
     first.work()
     close(store, settings)
@@ -203,7 +203,7 @@ def test_a_child_that_stood_still_past_its_lease_is_refused(
     stopped = first.child_pid
     assert stopped is not None
     monkeypatch.delenv("DRIFTGLASS_FAILPOINT")
-    time.sleep(1.1)
+    time.sleep(3.1)
     all_done(make(), store, settings)
     os.kill(stopped, signal.SIGCONT)
     thread.join(30)
