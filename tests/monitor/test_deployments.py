@@ -92,12 +92,12 @@ def test_an_episode_says_which_deployment_it_began_after(
 ) -> None:
     stream.write(tmp_path / "orders.csv", stream.shifted(stream.records(), stream.day(15)))
     app: App = open_app(new_database("sqlite"))
-    more = "calendar: {deployments: [{at: 2026-06-15T17:20, name: 4711}, {at: 2026-06-10, name: 4700}]}\n"
+    more = "calendar: {deployments: [{at: 2026-06-15T23:20, name: 4711}, {at: 2026-06-10, name: 4700}]}\n"
     app.one_pass(app.register(load(stream.contract(tmp_path, more=more)), author="test"))
     with app.store.read() as conn:
         (episode,) = listing.episodes(conn, limit=10).rows
     since = datetime.fromtimestamp(episode["since_us"] / 1e6, UTC)
-    assert since == datetime(2026, 6, 15, 18, tzinfo=UTC)
+    assert since == datetime(2026, 6, 16, tzinfo=UTC)  # when the records moved
     said = json.loads(episode["attributes"])["sentences"]
     assert said[-1] == "It began 40 minutes after deployment 4711."
     app.store.close()
