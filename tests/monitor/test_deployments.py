@@ -93,7 +93,8 @@ def test_an_episode_says_which_deployment_it_began_after(
     stream.write(tmp_path / "orders.csv", stream.shifted(stream.records(), stream.day(15)))
     app: App = open_app(new_database("sqlite"))
     more = "calendar: {deployments: [{at: 2026-06-15T23:20, name: 4711}, {at: 2026-06-10, name: 4700}]}\n"
-    app.one_pass(app.register(load(stream.contract(tmp_path, more=more)), author="test"))
+    opened = us(datetime(2026, 6, 16, 12, tzinfo=UTC))
+    app.one_pass(app.register(load(stream.contract(tmp_path, more=more)), author="test"), until_us=opened)
     with app.store.read() as conn:
         (episode,) = listing.episodes(conn, limit=10).rows
     since = datetime.fromtimestamp(episode["since_us"] / 1e6, UTC)
