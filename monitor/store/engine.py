@@ -36,7 +36,7 @@ _LONG_SECONDS = 0.2  # after so long there are fewer looks
 _IN_TURN = "BEGIN IMMEDIATE"
 POOL_SIZE = 5
 # PostgreSQL ends the transaction of a process that stands still, so that what it locked waits no longer than this.
-# The longest that a transaction of ours thinks between two statements is a fit.
+# None of ours thinks nearly so long between two statements: a fit reads first, and computes after its transaction.
 IDLE_SECONDS = 300
 
 # Primary result codes of SQLite that blame the file (away, busy, full, broken) and not the statement.

@@ -26,9 +26,8 @@ from pathlib import Path
 from tests.chaos.stage import Stage
 
 PAUSE_SECONDS = 0.15
-DELIVERY_LEASE_US = (
-    3_000_000  # a minute in a replica: our receiver answers at once, and nobody wants to wait for that
-)
+# A minute in a replica: our receiver answers at once, and nobody wants to wait for that.
+DELIVERY_LEASE_US = 3_000_000
 _PR_SET_PDEATHSIG = 1
 
 
