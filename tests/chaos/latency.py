@@ -61,21 +61,9 @@ COPIED = (
 
 def run(form: Form) -> Iterator[Row]:
     count, rounds = form.pick(10, 100), form.pick(1, 3)
-    live = form.folder / "live"
-    live.mkdir()
+    live, url = form.folder / "live", f"sqlite:///{form.folder / 'store.db'}"
     now = int(time.time()) // EVERY_SECONDS * EVERY_SECONDS
-    first = now - REFERENCE_WINDOWS * EVERY_SECONDS
-    _write(live, first, now, broken=False)
-    names = [f"shop-{number:03d}" for number in range(count)]
-    url = f"sqlite:///{form.folder / 'store.db'}"
-    app = App.open(Settings(database_url=url))
-    variables = {URL_VARIABLE: "http://127.0.0.1:9/", SECRET_VARIABLE: SECRET}
-    texts = [(name, _contract(name, first, now)) for name in names]
-    keys = contracts(app, texts, form.folder)
-    _learn(app, form.folder / f"{names[0]}.yaml", variables)
-    with app.store.write() as conn:
-        for key in keys[1:]:
-            _copy(conn, keys[0], key)
+    app = _prepared(form, url, live, now, count)
     form.say(f"{count} models")
     bare = _bare(url, live, now)
     now += EVERY_SECONDS
@@ -131,6 +119,22 @@ def run(form: Form) -> Iterator[Row]:
         floor=f"all in one process {bare.wall:.1f} s ({bare.cpu:.1f} s CPU); serve {cpu:.1f} s CPU",
         timed=True,
     )
+
+
+def _prepared(form: Form, url: str, live: Path, now: int, count: int) -> App:
+    """A store in which so many models have learnt from what ends `now`."""
+    live.mkdir()
+    first = now - REFERENCE_WINDOWS * EVERY_SECONDS
+    _write(live, first, now, broken=False)
+    names = [f"shop-{number:03d}" for number in range(count)]
+    app = App.open(Settings(database_url=url))
+    variables = {URL_VARIABLE: "http://127.0.0.1:9/", SECRET_VARIABLE: SECRET}
+    keys = contracts(app, [(name, _contract(name, first, now)) for name in names], form.folder)
+    _learn(app, form.folder / f"{names[0]}.yaml", variables)
+    with app.store.write() as conn:
+        for key in keys[1:]:
+            _copy(conn, keys[0], key)
+    return app
 
 
 @dataclass(frozen=True)
