@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from monitor.errors import UsageError
 from monitor.store import models, parts, plans, windows
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from checks.profile import Profile
     from monitor.contract import Contract
     from monitor.sources import Page
+    from monitor.watched import Watched
 
 
 @dataclass
@@ -78,6 +80,29 @@ def not_learnt(plan: Plan, contract: Contract) -> list[str]:
     """Columns that the contract declares since its model was learnt."""
     known = {column.name for column in plan.columns}
     return [name for name in contract.column_specs if name not in known]
+
+
+def require_learnt(plan: Plan, watched: Watched) -> None:
+    """UsageError where the contract has lost a column by which records are counted."""
+    why = changed_since(plan, watched.contract)
+    if why is not None:
+        raise UsageError(
+            f"{watched.name}: {why}: give a new --database to learn them, what was measured stays in the "
+            "old one; or take the change back"
+        )
+
+
+def told(plan: Plan, contract: Contract, presence: Presence, where: str = "") -> dict[str, str]:
+    """A sentence for each declared column of which nothing is measured: it was not learnt, or no record had it.
+
+    `where` says what was read, in front of the second kind.
+    """
+    said = {
+        column: f"column {column} is declared since the model was learnt: nothing is measured of it; "
+        "to learn it, give a new --database"
+        for column in not_learnt(plan, contract)
+    }
+    return said | {column: where + sentence for column, sentence in presence.missing(plan).items()}
 
 
 def in_newest_window(conn: Connection, model_id: int) -> tuple[int, list[str]] | None:

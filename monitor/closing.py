@@ -19,6 +19,7 @@ from monitor.errors import DependencyUnavailable, DriftglassError
 from monitor.store import baselines, models, runs, set_back, windows
 from monitor.store.engine import Store
 from monitor.store.models import Model
+from monitor.store.run_states import UNFINISHED
 from monitor.store.runs import Run
 from monitor.watched import Watched
 
@@ -235,7 +236,7 @@ class Closing:
     def _read_is_due(self, read: Run | None, now_us: int) -> bool:
         if read is None:
             return True
-        if read.state in runs.UNFINISHED:
+        if read.state in UNFINISHED:
             return False
         finished_us = read.finished_us or 0
         return not 0 <= now_us - finished_us < self._read_us  # also after the clock went back

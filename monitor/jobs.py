@@ -1,7 +1,7 @@
 """Spans and windows become runs; runs are claimed, worked on under a lease, and finished in one transaction.
 
 Any number of processes may ask what is due, and any of them may be killed at any instruction. What is due stands in
-the store (`store.runs` draws the states), and only whoever still holds the fence may keep a result.
+the store (`store.run_states` draws the states), and only whoever still holds the fence may keep a result.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from monitor.clock import Clock
 from monitor.errors import Conflict, LeaseLost
 from monitor.store import models, runs, series, windows
 from monitor.store.engine import Store
-from monitor.store.runs import KINDS, Kind, Run
+from monitor.store.run_states import KINDS, Kind
+from monitor.store.runs import Run
 
 log = logging.getLogger(__name__)
 
@@ -256,6 +257,15 @@ def fail(conn: Connection, run: Run, error: str, now_us: int) -> None:
         return
     wait_us = round(retry_seconds(run) * 1e6)
     runs.settle(conn, run, "fail", now_us, error=error, available_us=now_us + wait_us)
+
+
+def note_failure(store: Store, clock: Clock, run: Run, error: Exception) -> None:
+    """`fail` in a transaction of its own, for a run that may have gone to another meanwhile: then that is logged."""
+    try:
+        with store.write() as conn:
+            fail(conn, run, f"{type(error).__name__}: {error}", clock.now_us())
+    except LeaseLost as lost:
+        log.warning("%s", lost)
 
 
 def crash(conn: Connection, run: Run, error: str, now_us: int) -> None:

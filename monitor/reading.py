@@ -33,6 +33,7 @@ class ReadReport:
     late: set[int] = field(default_factory=set)  # windows that were measured before these records came
     failed: list[str] = field(default_factory=list)  # files that could not be read, with the reason
     notes: list[str] = field(default_factory=list)  # what the reader of the report should know besides
+    fitted: list[str] = field(default_factory=list)  # what there is to say of a baseline that was just fitted
     span: tuple[int, int] | None = None  # [start, end) of the windows that records were read of
     presence: Presence = field(default_factory=Presence)  # of the columns, in what is read just now
     absent: dict[str, str] = field(default_factory=dict)  # what to say of declared columns not there

@@ -28,8 +28,9 @@ def show(
 ) -> None:
     """Runs that were given up, or that are in another state, newest window first."""
     from monitor.store import models, runs
+    from monitor.store.run_states import State
 
-    states: dict[str, runs.State] = {
+    states: dict[str, State] = {
         "dead": "dead",
         "failed": "failed",
         "running": "running",

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, Select, Update, and_, exists, select, update
 
-from monitor.store.runs import MOVES, UNFINISHED, Run
+from monitor.store.run_states import MOVES, UNFINISHED
+from monitor.store.runs import Run
 from monitor.store.tables import runs
 
 

@@ -1,69 +1,21 @@
 """Runs: the work there is, as rows. A process that dies leaves a row whose lease runs out: nothing is lost.
 
-                    ┌─ lose, give_back, crash ─┐
-                    ▼                          │
-    (new) ──▶ queued ──claim──▶ running ──finish──▶ succeeded ──again──▶ queued (a reading only)
-                                 │  ▲
-                               fail └──claim── failed (waits until available_us)
-                                 │
-                                 └──give_up──▶ dead
-    any of them but superseded ──revise──▶ superseded (a later revision of the same window takes its place)
-
-A lease that runs out is `lose`; a worker that is stopped in good order, or whose database went away, does `give_back`,
-which counts no attempt; `crash` is said by a parent that saw its working process die over the run.
-
-`MOVES` is this picture as data, and every move is one conditional UPDATE. The fence grows with each claim:
-whoever finishes with an old one held a lease that was lost, and is refused.
+Every move of `run_states.MOVES` is one conditional UPDATE. The fence grows with each claim: whoever finishes with an
+old one held a lease that was lost, and is refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
-    Connection,
-    FromClause,
-    Select,
-    Update,
-    and_,
-    bindparam,
-    exists,
-    func,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
+from sqlalchemy import Connection, func, select, update
 
 from monitor.errors import LeaseLost, NotFound
-from monitor.store.inserts import insert_on
-from monitor.store.tables import models, runs
-
-Kind = Literal["read", "measure", "judge"]
-State = Literal["queued", "running", "succeeded", "failed", "dead", "superseded"]
-Event = Literal["claim", "finish", "fail", "give_up", "lose", "give_back", "crash", "again", "revise"]
-
-KINDS: tuple[Kind, ...] = ("read", "measure", "judge")
-UNFINISHED: tuple[State, ...] = ("queued", "running", "failed")
-MOVES: Mapping[Event, tuple[tuple[State, ...], State]] = {
-    "claim": (("queued", "failed"), "running"),
-    "finish": (("running",), "succeeded"),
-    "fail": (("running",), "failed"),
-    "give_up": (("running",), "dead"),
-    "lose": (("running",), "queued"),
-    "give_back": (("running",), "queued"),
-    "crash": (("running",), "queued"),
-    "again": (("succeeded",), "queued"),
-    "revise": (("queued", "running", "failed", "succeeded", "dead"), "superseded"),
-}
-
-
-Scope = Literal["model", "share", "all"]
+from monitor.store import run_statements as prepared
+from monitor.store.run_states import KINDS, MOVES, Event, Kind, State
+from monitor.store.tables import runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +64,7 @@ def insert_new(conn: Connection, rows: Sequence[tuple[int, Kind, int, int]], now
         }
         for model_id, kind, start_us, revision in rows
     ]
-    return len(conn.execute(_queueing(conn.dialect.name), fields).all())
+    return len(conn.execute(prepared.queueing(conn.dialect.name), fields).all())
 
 
 def release_lost(conn: Connection, now_us: int, max_attempts: int) -> list[Run]:
@@ -121,7 +73,7 @@ def release_lost(conn: Connection, now_us: int, max_attempts: int) -> list[Run]:
     Of a chain only the first one had begun: for the others it was no attempt. Measures that no judge comes between
     are worked on together.
     """
-    found = [Run(**row._mapping) for row in conn.execute(_lost(), {"now": now_us})]
+    found = [Run(**row._mapping) for row in conn.execute(prepared.lost(), {"now": now_us})]
     before: dict[tuple[int, str | None], set[Kind]] = {}
     released = []
     for run in sorted(found, key=_in_chain):
@@ -143,8 +95,10 @@ def release_lost(conn: Connection, now_us: int, max_attempts: int) -> list[Run]:
 
 def any_due(conn: Connection, now_us: int) -> bool:
     """Whether a run could be claimed now, or the lease of one has run out."""
-    due = _due(KINDS, "all")
-    return any(conn.execute(query, {"now": now_us}).first() is not None for query in (due, _first_lost()))
+    due = prepared.due(KINDS, "all")
+    return any(
+        conn.execute(query, {"now": now_us}).first() is not None for query in (due, prepared.first_lost())
+    )
 
 
 def claim_next(
@@ -160,8 +114,8 @@ def claim_next(
 
     Of one model, or of a share of the models, or of all.
     """
-    scope: Scope = "model" if model_id is not None else "share" if share is not None else "all"
-    claiming = _claiming(tuple(sorted(kinds)), scope)
+    scope: prepared.Scope = "model" if model_id is not None else "share" if share is not None else "all"
+    claiming = prepared.claiming(tuple(sorted(kinds)), scope)
     given = {"now": now_us, "until": lease_until_us, "who": owner}
     if model_id is not None:
         given["model"] = model_id
@@ -180,13 +134,13 @@ def claim_after(
     `first` was claimed in this transaction.
     """
     given = {"model": first.model_id, "from": first.window_start_us, "now": now_us, "limit": limit}
-    following = [Run(**row._mapping) for row in conn.execute(_following(), given)]
+    following = [Run(**row._mapping) for row in conn.execute(prepared.following(), given)]
     if not following:
         return []
     # A statement of its own: what another claimed, or a revision wrote, while the rows above were locked counts.
     given["until"] = max(run.window_start_us for run in following)
     own = {first.id, *(run.id for run in following)}
-    others = [row for row in conn.execute(_unfinished_until(), given) if row.id not in own]
+    others = [row for row in conn.execute(prepared.unfinished_until(), given) if row.id not in own]
     chain = []
     for run in sorted(following, key=_in_chain):
         if any(_waits_for(run, row.kind, row.window_start_us) for row in others):
@@ -195,13 +149,13 @@ def claim_after(
     claimed = []
     for run in chain:
         taken = {"run": run.id, "now": now_us, "until": lease_until_us, "who": owner}
-        claimed.append(Run(**conn.execute(_claiming_one(), taken).one()._mapping))
+        claimed.append(Run(**conn.execute(prepared.claiming_one(), taken).one()._mapping))
     return claimed
 
 
 def is_blocked(conn: Connection, run_id: int) -> bool:
     """Whether a run waits for another one, as the store stands at this statement."""
-    return conn.execute(_blocking(), {"run": run_id}).first() is not None
+    return conn.execute(prepared.blocking(), {"run": run_id}).first() is not None
 
 
 def extend(conn: Connection, run: Run, lease_until_us: int) -> None:
@@ -255,7 +209,7 @@ def supersede(conn: Connection, run_ids: Sequence[int]) -> None:
 def current_from(conn: Connection, model_id: int, from_us: int) -> list[Run]:
     """The measure and judge runs that count, of windows from `from_us` on; locked, in window order."""
     given = {"model": model_id, "from": from_us}
-    return [Run(**row._mapping) for row in conn.execute(_current_from(), given)]
+    return [Run(**row._mapping) for row in conn.execute(prepared.current_from(), given)]
 
 
 def latest(conn: Connection, model_id: int, kind: Kind, window_start_us: int | None = None) -> Run | None:
@@ -263,13 +217,13 @@ def latest(conn: Connection, model_id: int, kind: Kind, window_start_us: int | N
     given = {"model": model_id, "of": kind}
     if window_start_us is not None:
         given["start"] = window_start_us
-    row = conn.execute(_latest(window_start_us is not None), given).one_or_none()
+    row = conn.execute(prepared.latest(window_start_us is not None), given).one_or_none()
     return None if row is None else Run(**row._mapping)
 
 
 def latest_reads(conn: Connection) -> dict[int, Run]:
     """The newest reading of every model that has one, by model."""
-    return {row.model_id: Run(**row._mapping) for row in conn.execute(_latest_reads())}
+    return {row.model_id: Run(**row._mapping) for row in conn.execute(prepared.latest_reads())}
 
 
 def in_state(conn: Connection, state: State, model_id: int | None = None, limit: int = 500) -> list[Run]:
@@ -297,157 +251,13 @@ def counts(conn: Connection, model_id: int | None = None) -> dict[tuple[Kind, St
     return {(kind, state): count for kind, state, count in conn.execute(query)}
 
 
-# Statements that every claim needs are put together once: that takes longer than doing them.
-
-
-@cache
-def _due(kinds: tuple[Kind, ...], scope: Scope) -> Select[tuple[int]]:
-    """What can be claimed, the longest due first."""
-    query = (
-        select(runs.c.id)
-        .where(
-            _in(runs, UNFINISHED),
-            runs.c.state.in_(MOVES["claim"][0]),
-            runs.c.kind.in_(kinds),
-            runs.c.available_us <= bindparam("now"),
-            ~_blocked(runs),
-        )
-        .order_by(runs.c.available_us, runs.c.window_start_us, runs.c.id)
-        .limit(1)
-    )
-    if scope == "model":
-        return query.where(runs.c.model_id == bindparam("model"))
-    return (
-        query.where(runs.c.model_id % bindparam("of") == bindparam("number")) if scope == "share" else query
-    )
-
-
-@cache
-def _claiming(kinds: tuple[Kind, ...], scope: Scope) -> ReturningUpdate[Any]:
-    due = _due(kinds, scope).with_for_update(skip_locked=True, of=runs)
-    return _claimed(runs.c.id == due.scalar_subquery())
-
-
-@cache
-def _claiming_one() -> ReturningUpdate[Any]:
-    return _claimed(runs.c.id == bindparam("run"))
-
-
-def _claimed(which: ColumnElement[bool]) -> ReturningUpdate[Any]:
-    taken = {
-        "state": MOVES["claim"][1],
-        "fence": runs.c.fence + 1,
-        "attempt": runs.c.attempt + 1,
-        "owner": bindparam("who"),
-        "lease_until_us": bindparam("until"),
-        "started_us": bindparam("now"),
-        "finished_us": None,
-    }
-    return update(runs).where(which).values(taken).returning(runs)
-
-
-@cache
-def _queueing(dialect: str) -> ReturningInsert[Any]:
-    return insert_on(dialect, runs).on_conflict_do_nothing().returning(runs.c.id)
-
-
-@cache
-def _blocking() -> Select[Any]:
-    return select(runs.c.id).where(runs.c.id == bindparam("run"), _blocked(runs))
-
-
-@cache
-def _current_from() -> Select[Any]:
-    return (
-        select(runs)
-        .where(
-            runs.c.model_id == bindparam("model"),
-            runs.c.kind.in_(["measure", "judge"]),
-            runs.c.window_start_us >= bindparam("from"),
-            runs.c.state != "superseded",
-        )
-        .order_by(runs.c.window_start_us, runs.c.id)
-        .with_for_update()
-    )
-
-
-@cache
-def _latest(of_window: bool) -> Select[Any]:
-    query = select(runs).where(runs.c.model_id == bindparam("model"), runs.c.kind == bindparam("of"))
-    if of_window:
-        query = query.where(runs.c.window_start_us == bindparam("start"))
-    return query.order_by(runs.c.window_start_us.desc(), runs.c.revision.desc()).limit(1)
-
-
-@cache
-def _latest_reads() -> Select[Any]:
-    other = runs.alias()
-    newest = (
-        select(other.c.id)
-        .where(other.c.model_id == models.c.id, other.c.kind == "read")
-        .order_by(other.c.window_start_us.desc(), other.c.revision.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    return select(runs).join_from(models, runs, runs.c.id == newest)
-
-
-@cache
-def _holding(uncounted: bool) -> Update:
-    mine = and_(runs.c.id == bindparam("run"), runs.c.state == "running", runs.c.fence == bindparam("held"))
-    changed = update(runs).where(mine)
-    return changed.values(attempt=runs.c.attempt - 1) if uncounted else changed
-
-
-@cache
-def _following() -> Select[Any]:
-    """Runs of a model that are to be measured and judged, from a window on."""
-    return (
-        select(runs)
-        .where(
-            _in(runs, UNFINISHED),
-            runs.c.state.in_(MOVES["claim"][0]),
-            runs.c.model_id == bindparam("model"),
-            runs.c.kind.in_(("measure", "judge")),
-            runs.c.window_start_us >= bindparam("from"),
-            runs.c.available_us <= bindparam("now"),
-        )
-        .order_by(runs.c.window_start_us, runs.c.kind.desc(), runs.c.revision)
-        .limit(bindparam("limit"))
-        .with_for_update(skip_locked=True)
-    )
-
-
-@cache
-def _unfinished_until() -> Select[Any]:
-    """What anything of a model up to a window may have to wait for."""
-    return select(runs.c.id, runs.c.kind, runs.c.window_start_us).where(
-        _in(runs, UNFINISHED),
-        runs.c.model_id == bindparam("model"),
-        or_(runs.c.kind == "read", runs.c.window_start_us <= bindparam("until")),
-    )
-
-
-@cache
-def _lost() -> Select[Any]:
-    # A holder that is finishing right now is not disturbed.
-    lost = select(runs).where(_in(runs, ["running"]), runs.c.lease_until_us < bindparam("now"))
-    return lost.with_for_update(skip_locked=True)
-
-
-@cache
-def _first_lost() -> Select[Any]:
-    lost = select(runs.c.id).where(_in(runs, ["running"]), runs.c.lease_until_us < bindparam("now"))
-    return lost.limit(1)
-
-
 def _in_chain(run: Run) -> tuple[int, int, int]:
     """The order of work: window by window, measured before it is judged."""
     return run.window_start_us, KINDS.index(run.kind), run.id
 
 
 def _waits_for(run: Run, kind: Kind, window_start_us: int) -> bool:
-    """`_blocked` for one run and another unfinished one of its model."""
+    """What `run_statements.blocking` asks, for one run and another unfinished one of its model."""
     if run.kind == "measure":
         return kind == "read"
     if kind == "measure":
@@ -457,37 +267,8 @@ def _waits_for(run: Run, kind: Kind, window_start_us: int) -> bool:
 
 def _held(conn: Connection, run: Run, values: Mapping[str, object], *, uncounted: bool = False) -> None:
     given = {"run": run.id, "held": run.fence, **values}
-    if conn.execute(_holding(uncounted), given).rowcount == 0:
+    if conn.execute(prepared.holding(uncounted), given).rowcount == 0:
         raise LeaseLost(
             f"run {run.id} ({run.kind} of the window at {run.window_start_us}) went to another worker or "
             "revision: nothing of this attempt is kept"
         )
-
-
-def _blocked(run: FromClause) -> ColumnElement[bool]:
-    """Readings of a model follow each other; measuring waits for them; judging waits for its measurements and for the
-    judge of every earlier window.
-
-    What is dead is over and blocks nothing: a dead measure is judged `error`.
-    """
-    other = runs.alias()
-    same = and_(other.c.model_id == run.c.model_id, _in(other, UNFINISHED))
-    reading = exists().where(same, other.c.kind == "read")
-    # Two at once would each miss the duplicates that the other one reads.
-    earlier = exists().where(same, other.c.kind == "read", other.c.id < run.c.id)
-    measuring = exists().where(
-        same, other.c.kind == "measure", other.c.window_start_us == run.c.window_start_us
-    )
-    judging = exists().where(same, other.c.kind == "judge", other.c.window_start_us < run.c.window_start_us)
-    return or_(
-        and_(run.c.kind == "read", earlier),
-        and_(run.c.kind == "measure", reading),
-        and_(run.c.kind == "judge", or_(measuring, judging)),
-    )
-
-
-def _in(table: FromClause, states: Sequence[State]) -> ColumnElement[bool]:
-    """`state IN (…)` with the words in the statement: for parameters a partial index would not be used."""
-    words: BindParameter[Any] = bindparam(None, list(states), expanding=True, literal_execute=True)
-    found: ColumnElement[bool] = table.c.state.in_(words)
-    return found

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, case, update
 
-from monitor.store.runs import UNFINISHED
+from monitor.store.run_states import UNFINISHED
 from monitor.store.tables import outbox, outlets, runs
 
 

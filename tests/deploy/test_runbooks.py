@@ -23,6 +23,7 @@ from monitor.settings import Settings
 from monitor.store import measurements, models, outbox, runs, windows
 from monitor.store import tables as t
 from monitor.store.engine import Store
+from monitor.store.run_states import Kind
 from tests.monitor import stream
 
 RUNBOOKS = Path(__file__).resolve().parents[2] / "deploy" / "runbooks"
@@ -83,7 +84,7 @@ def test_dead_runs_are_done_again_and_leave_the_same_bytes(store_url: str, tmp_p
         return [[value for name, value in row.items() if name != "revision"] for row in rows]
 
     before = exported()
-    kinds: tuple[tuple[runs.Kind, windows.State, int], ...] = (
+    kinds: tuple[tuple[Kind, windows.State, int], ...] = (
         ("judge", "measured", 14),
         ("measure", "error", 15),
     )

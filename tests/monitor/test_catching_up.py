@@ -14,6 +14,7 @@ from monitor.errors import LeaseLost
 from monitor.evaluate import Evaluator
 from monitor.store import models, runs
 from monitor.store.engine import Store
+from monitor.store.run_states import Kind
 from monitor.store.runs import Run
 from monitor.windows import Grid
 from tests.monitor import stream
@@ -42,7 +43,7 @@ def hours() -> Grid:
     return Grid(HOUR, "UTC")
 
 
-def claimed(store: Store, clock: SimulatedClock, kind: runs.Kind) -> Run:
+def claimed(store: Store, clock: SimulatedClock, kind: Kind) -> Run:
     found = jobs.claim(store, clock, "worker", kinds=[kind])
     assert found is not None
     return found

@@ -11,7 +11,6 @@ import pytest
 from monitor.app import App
 from monitor.clock import SimulatedClock
 from monitor.contract import load
-from monitor.errors import DriftglassError, UsageError
 from monitor.pipeline import PassReport
 from monitor.settings import Settings
 from monitor.store import listing, measurements, models, parts, windows
@@ -216,40 +215,6 @@ def test_one_broken_thing_leaves_everything_else_as_it_was(
         assert differing <= touched
 
 
-def test_a_killed_reading_is_taken_up_again_without_counting_twice(
-    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The process dies after the first of two files was kept, before the run was finished."""
-    from monitor import jobs
-
-    rows = stream.records()
-    stream.write(tmp_path / "orders1.csv", rows[:2000])
-    stream.write(tmp_path / "orders2.csv", rows[2000:])
-    app = open_app(store_url)
-
-    class Killed(BaseException):
-        pass
-
-    def kill(*_: object) -> None:
-        raise Killed
-
-    monkeypatch.setattr(jobs, "finish", kill)
-    with pytest.raises(Killed):
-        run(app, tmp_path)
-    monkeypatch.undo()
-    app.store.close()
-
-    other = open_app(store_url, now_day=17.01)
-    report = run(other, tmp_path)
-    assert report.records == 0  # all of it was kept; only the run was not finished
-    assert report.judged == 12
-    with other.store.read() as conn:
-        found = windows.between(conn, models.get(conn, "orders").id, us(0), us(17))
-    assert sum(window.records for window in found) == len(rows)
-    assert sum(window.duplicates for window in found) == 0
-    other.store.close()
-
-
 def test_samples_are_kept_for_as_long_as_the_contract_says(store_url: str, tmp_path: Path) -> None:
     rows = stream.records()
     stream.write(tmp_path / "orders.csv", rows)
@@ -293,98 +258,3 @@ def test_one_bad_column_of_25_still_gives_24_results(
         app.store.close()
     differing = {line.split(",")[2] for line, other in zip(*found, strict=True) if line != other}
     assert differing == {"x07"}
-
-
-def test_two_processes_count_a_record_once(store_url: str, tmp_path: Path) -> None:
-    """Each knows what the other has read, though it remembers its own."""
-    rows = stream.records()
-    stream.write(tmp_path / "orders1.csv", rows[:-150])
-    one, other = open_app(store_url), open_app(store_url)
-    run(one, tmp_path)
-    stream.write(tmp_path / "orders2.csv", rows[-150:-100])
-    assert run(other, tmp_path).records == 50
-    stream.write(tmp_path / "orders3.csv", rows[-150:])
-    report = run(one, tmp_path)
-    assert (report.records, report.duplicates) == (100, 50)
-    one.store.close()
-    other.store.close()
-
-
-def test_a_training_file_is_the_reference(store_url: str, tmp_path: Path) -> None:
-    """Days lie between it and the stream: nobody was to watch them."""
-    rows = stream.records()
-    stream.write(tmp_path / "train.csv", [row for row in rows if stream.at(row) < stream.day(10)])
-    stream.write(tmp_path / "orders.csv", [row for row in rows if stream.at(row) >= stream.day(14)])
-    path = stream.contract(tmp_path)
-    path.write_text(path.read_text().replace("{from: 2026-06-01, to: 2026-06-14}", "{path: train.csv}"))
-    app = open_app(store_url)
-    report = app.one_pass(app.register(load(path), author="test"))
-    assert (report.records, report.judged) == (
-        len(rows) - len([r for r in rows if stream.day(10) <= stream.at(r) < stream.day(14)]),
-        12,
-    )
-    assert families(app) == set()
-    with app.store.read() as conn:
-        found = windows.between(conn, models.get(conn, "orders").id, us(0), us(17))
-    assert [window.state for window in found] == ["reference"] * 40 + ["judged"] * 12
-    app.store.close()
-
-
-def test_a_training_file_is_the_reference_after_a_kill_too(
-    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from monitor import jobs
-
-    rows = stream.records()
-    stream.write(tmp_path / "train.csv", [row for row in rows if stream.at(row) < stream.day(10)])
-    stream.write(tmp_path / "orders.csv", [row for row in rows if stream.at(row) >= stream.day(14)])
-    path = stream.contract(tmp_path)
-    path.write_text(path.read_text().replace("{from: 2026-06-01, to: 2026-06-14}", "{path: train.csv}"))
-    app = open_app(store_url)
-
-    class Killed(BaseException):
-        pass
-
-    def kill(*_: object) -> None:
-        raise Killed
-
-    monkeypatch.setattr(jobs, "finish", kill)
-    with pytest.raises(Killed):
-        app.one_pass(app.register(load(path), author="test"))
-    monkeypatch.undo()
-    app.store.close()
-    other = open_app(store_url, now_day=17.01)
-    assert other.one_pass(other.register(load(path), author="test")).judged == 12
-    with other.store.read() as conn:
-        found = windows.between(conn, models.get(conn, "orders").id, us(0), us(17))
-    assert [window.state for window in found] == ["reference"] * 40 + ["judged"] * 12
-    other.store.close()
-
-
-def test_a_failed_reading_is_told_again_and_cured_at_once(store_url: str, tmp_path: Path) -> None:
-    app = open_app(store_url)
-    for _ in range(2):
-        with pytest.raises(DriftglassError, match="no usable record"):
-            run(app, tmp_path, "nothing*.csv")
-    stream.write(tmp_path / "orders.csv", stream.records())
-    assert run(app, tmp_path).judged == 12
-    app.store.close()
-
-
-def test_a_store_of_another_release_is_told_and_not_touched(store_url: str, tmp_path: Path) -> None:
-    from sqlalchemy import update
-
-    from monitor.store.tables import plans
-
-    stream.write(tmp_path / "orders.csv", stream.records())
-    app = open_app(store_url)
-    run(app, tmp_path)
-    before = exported(app)
-    with app.store.write() as conn:
-        conn.execute(update(plans).values(body=b"\x01 of an older release"))
-    later = open_app(store_url)
-    with pytest.raises(UsageError, match=r"of another release of driftglass .* give a new --database"):
-        run(later, tmp_path)
-    assert exported(app) == before
-    app.store.close()
-    later.store.close()

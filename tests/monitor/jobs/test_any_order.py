@@ -23,7 +23,8 @@ from monitor.errors import LeaseLost
 from monitor.jobs import claim, fail, revise
 from monitor.store import models
 from monitor.store.engine import Store
-from monitor.store.runs import MOVES, UNFINISHED, Kind, Run
+from monitor.store.run_states import MOVES, UNFINISHED, Kind
+from monitor.store.runs import Run
 from monitor.store.tables import runs as table
 from tests.monitor.jobs.working import HOUR, START, done, due
 

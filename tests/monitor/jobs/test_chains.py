@@ -7,7 +7,8 @@ from monitor.clock import SimulatedClock
 from monitor.jobs import MAX_LOST, claim, heartbeat, revise
 from monitor.store import models, runs
 from monitor.store.engine import Store
-from monitor.store.runs import Kind, Share
+from monitor.store.run_states import Kind
+from monitor.store.runs import Share
 from tests.monitor.jobs.working import HOUR, START, done, due, work
 
 

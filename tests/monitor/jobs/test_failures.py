@@ -19,7 +19,8 @@ from monitor.jobs import (
 )
 from monitor.store import alerts, runs, windows
 from monitor.store.engine import Store
-from monitor.store.runs import Kind, Run
+from monitor.store.run_states import Kind
+from monitor.store.runs import Run
 from monitor.store.tables import series as series_table
 from tests.monitor.jobs.working import HOUR, done, due, state_of, work
 

@@ -7,7 +7,8 @@ from sqlalchemy import select
 from monitor.clock import SimulatedClock
 from monitor.jobs import claim, finish, materialise
 from monitor.store.engine import Store
-from monitor.store.runs import Kind, Run
+from monitor.store.run_states import Kind
+from monitor.store.runs import Run
 from monitor.store.tables import runs as table
 
 HOUR = 3_600_000_000
