@@ -278,7 +278,8 @@ class _Lane:
         end = time.monotonic() + _NOTE_SECONDS
         while True:
             try:
-                with self.store.write() as conn:
+                # Whoever is killed between the receiver's answer and this note sends again.
+                with self.store.write(soon=True) as conn:
                     counts = self._noted(conn, message, status, failure, seconds)
                     ends = counts.retried and not (self.patient and seconds < _SLOW_SECONDS)
                     following = self._claimed(conn) if more and not ends else None

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT_SECONDS = 10.0
 _LOOK_SECONDS = 0.001  # between two looks whether another writer is done
+_SOON_SECONDS = 0.0001  # the same for what is to come before the others
 _LONG_SECONDS = 0.2  # after so long there are fewer looks
 _IN_TURN = "BEGIN IMMEDIATE"
 POOL_SIZE = 5
@@ -74,10 +75,11 @@ class Store:
         if parsed.get_backend_name() == "sqlite":
             self.dialect = "sqlite"
             self._writer = _sqlite_engine(parsed, _IN_TURN, _WRITER_PRAGMAS)
+            self._soon = self._writer.execution_options(look_seconds=_SOON_SECONDS)
             self._reader = _sqlite_engine(parsed, "BEGIN", _READER_PRAGMAS)
         else:
             self.dialect = "postgresql"
-            self._writer = _postgresql_engine(parsed)
+            self._writer = self._soon = _postgresql_engine(parsed)
             # A view on the same pool: two pools would double the connections of every replica.
             self._reader = self._writer.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -90,14 +92,16 @@ class Store:
         return backend.render_as_string(hide_password=False)
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, soon: bool = False) -> Iterator[Connection]:
         """A transaction that may write; commits at the end of the block, rolls back on any exception.
 
+        `soon`: most often before the others who wait for SQLite's one writer; for what is short, and what a kill in
+        the meantime would have done again.
         Raises StoreUnavailable when the database is away, busy for too long or full; UsageError when its
         tables are missing or older than this code.
         """
         self._joined.end()
-        with self._translated(), self._writer.begin() as conn:
+        with self._translated(), (self._soon if soon else self._writer).begin() as conn:
             yield conn
 
     @contextmanager
@@ -315,13 +319,14 @@ def _sqlite_engine(url: URL, begin: str, pragmas: tuple[str, ...]) -> Engine:
 
     @event.listens_for(engine, "begin")
     def start(conn: Connection) -> None:
-        if begin != _IN_TURN or not _has_begun(conn.connection.driver_connection):
+        look_seconds = conn.get_execution_options().get("look_seconds", _LOOK_SECONDS)
+        if begin != _IN_TURN or not _has_begun(conn.connection.driver_connection, look_seconds):
             conn.exec_driver_sql(begin)  # or says what is wrong, as every statement does
 
     return engine
 
 
-def _has_begun(driver: Any) -> bool:
+def _has_begun(driver: Any, look_seconds: float) -> bool:
     """Whether this connection became the writer within the time that is waited for others.
 
     Most are done after a millisecond. SQLite itself would look again after 1, 2, 5, 10 … 100 ms, and a database that
@@ -337,7 +342,7 @@ def _has_begun(driver: Any) -> bool:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                     break
-            time.sleep(_LOOK_SECONDS if waited < _LONG_SECONDS else 10 * _LOOK_SECONDS)
+            time.sleep(look_seconds if waited < _LONG_SECONDS else 10 * _LOOK_SECONDS)
         return False
     finally:
         driver.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_SECONDS * 1000)}")

@@ -111,6 +111,34 @@ def test_writers_that_read_first_take_turns(store: Store) -> None:
         assert models.by_id(conn, model_id).materialised_until_us == 80
 
 
+def test_what_is_to_be_written_soon_looks_more_often_for_its_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(f"sqlite:///{tmp_path}/new.db")
+    store.upgrade()
+
+    def pauses(*, soon: bool) -> set[float]:
+        """Those between the looks of a writer that another one keeps waiting for three of them."""
+        seen: list[float] = []
+        with sqlite3.connect(tmp_path / "new.db", isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+
+            def pause(seconds: float) -> None:
+                seen.append(seconds)
+                if len(seen) == 3:
+                    other.execute("COMMIT")
+
+            monkeypatch.setattr("monitor.store.engine.time.sleep", pause)
+            with store.write(soon=soon) as conn:
+                models.create(conn, f"soon {soon}", 1)
+        assert len(seen) == 3
+        return set(seen)
+
+    (often,), (seldom,) = pauses(soon=True), pauses(soon=False)
+    assert often * 5 < seldom
+    assert names(store) == ["soon True", "soon False"]
+
+
 def test_sqlite_is_durable_and_gives_space_back(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path}/new.db")
     with store.write() as conn:
