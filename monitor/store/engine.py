@@ -75,11 +75,11 @@ class Store:
         if parsed.get_backend_name() == "sqlite":
             self.dialect = "sqlite"
             self._writer = _sqlite_engine(parsed, _IN_TURN, _WRITER_PRAGMAS)
-            self._soon = self._writer.execution_options(look_seconds=_SOON_SECONDS)
+            self._soon: Engine = self._writer.execution_options(look_seconds=_SOON_SECONDS)
             self._reader = _sqlite_engine(parsed, "BEGIN", _READER_PRAGMAS)
         else:
             self.dialect = "postgresql"
-            self._writer = self._soon = _postgresql_engine(parsed)
+            self._soon = self._writer = _postgresql_engine(parsed)
             # A view on the same pool: two pools would double the connections of every replica.
             self._reader = self._writer.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
