@@ -121,16 +121,26 @@ class Jumps:
         if last is not None:
             jump = (wall_us - last[0]) / 1e6 - (monotonic - last[1])
             if abs(jump) > JUMP_SECONDS:
-                CLOCK_JUMPS.inc()
-                log.warning(
-                    "the clock jumped by %+.0f s: windows are closed once it is seen to go on from there",
-                    jump,
-                )
-                self._doubted = 2
-                self.back_us = max(0, round(-jump * 1e6))
+                self._doubt("the clock jumped by %+.0f s", jump)
                 return False
         self._doubted = max(0, self._doubted - 1)
         return self._doubted == 0
+
+    def follows(self, written_us: int) -> bool:
+        """Whether the wall clock stands after what has happened already; if not, it was set back unseen, and what
+        holds after a jump holds now.
+        """
+        jump = (self._clock.now_us() - written_us) / 1e6
+        if jump >= -JUMP_SECONDS:
+            return True
+        self._doubt("the clock stands %+.0f s from what was written by it before this process began", jump)
+        return False
+
+    def _doubt(self, sentence: str, jump: float) -> None:
+        CLOCK_JUMPS.inc()
+        log.warning(f"{sentence}: windows are closed once it is seen to go on from there", jump)
+        self._doubted = 2
+        self.back_us = max(0, round(-jump * 1e6))
 
 
 class Closing:
@@ -150,6 +160,7 @@ class Closing:
         self._watched = watched
         self._read_us = round(read_seconds * 1e6)
         self._jumps = jumps or Jumps(clock)
+        self._begins = True
         self.next_us: int | None = None  # when the next window ends that was not queued yet; None: not known
         self._reference_to: dict[
             int, tuple[str, int]
@@ -157,7 +168,7 @@ class Closing:
 
     def tick(self) -> int:
         """Queue what is due now; returns how many runs that made. DependencyUnavailable if the store is away."""
-        if not self._jumps.steady():
+        if not self._jumps.steady() or not self._follows_what_was():
             return 0
         now_us = self._clock.now_us()
         if self._jumps.back_us:
@@ -183,6 +194,15 @@ class Closing:
                     one_each.append((watched, None))
         made = self._queue(one_each, now_us)
         return made + sum(queue(self._store, watched, due, now_us, read=True) for watched, due in many)
+
+    def _follows_what_was(self) -> bool:
+        """Asked once: a clock that was set back while nothing ran is not seen to jump."""
+        if not self._begins:
+            return True
+        with self._store.read() as conn:
+            written_us = set_back.last_written_us(conn)
+        self._begins = False
+        return written_us is None or self._jumps.follows(written_us)
 
     def _queue(self, one_each: Sequence[tuple[Watched, Span | None]], now_us: int) -> int:
         """Queue a window or a reading of each of these models, many models in a transaction."""

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, Connection, case, update
+from sqlalchemy import Column, Connection, case, func, select, update
 
 from monitor.store.run_states import UNFINISHED
-from monitor.store.tables import outbox, outlets, runs
+from monitor.store.tables import outbox, outlets, processes, runs
+
+_LAST_RUNS = 1000  # the newest of them: the table may be long, and has no index for this
+
+
+def last_written_us(conn: Connection) -> int | None:
+    """The latest time at which something happened by what is written here, None where nothing did."""
+    newest = (
+        select(runs.c.started_us, runs.c.finished_us).order_by(runs.c.id.desc()).limit(_LAST_RUNS).subquery()
+    )
+    times = conn.execute(select(func.max(newest.c.started_us), func.max(newest.c.finished_us))).one()
+    seen_us = conn.execute(select(func.max(processes.c.seen_us))).scalar_one()
+    return max((time_us for time_us in (*times, seen_us) if time_us is not None), default=None)
 
 
 def plan_anew(conn: Connection, by_us: int, now_us: int) -> int:

@@ -15,6 +15,7 @@ from monitor.contract import parse
 from monitor.store import baselines, models, outbox, outlets, runs, windows
 from monitor.store.engine import Store
 from monitor.watched import Watched
+from tests.monitor.messages import put_message
 
 HOUR = 3_600_000_000
 REFERENCE_END = 500_000 * HOUR
@@ -171,16 +172,7 @@ def test_what_was_queued_and_leased_before_the_clock_was_set_back_does_not_wait(
     ticking = Closing(store, clock, lambda: [watched], 1e5, jumps=Jumps(clock, lambda: now[0]))
     with store.write() as conn:
         jobs.queue_read(conn, watched.id, REFERENCE_END, clock.now_us())
-        outbox.enqueue(
-            conn,
-            key="one",
-            model_id=watched.id,
-            channel="hook",
-            type="opened",
-            subject="toxicity/language",
-            body="{}",
-            now_us=clock.now_us(),
-        )
+        put_message(conn, watched.id, clock.now_us(), channel="hook")
         outlets.failed(conn, "hook", "it was away", clock.now_us())
         outlets.hold(conn, "hook", clock.now_us() + 10_000_000, "it was away", clock.now_us())
     assert ticking.tick() == 0
@@ -204,6 +196,37 @@ def test_what_was_queued_and_leased_before_the_clock_was_set_back_does_not_wait(
     assert claimed() == (False, True)
     clock.advance(50)
     assert claimed()[0]
+
+
+def test_a_clock_that_was_set_back_while_nothing_ran_is_noticed_at_the_start(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched, clock = watch(store), SimulatedClock(REFERENCE_END)
+    closing(store, clock, watched).tick()
+    done = jobs.claim(store, clock, "who ends well")
+    assert done is not None
+    with store.write() as conn:
+        jobs.finish(conn, done, clock.now_us())
+        put_message(conn, watched.id, clock.now_us(), channel="hook")
+    clock.advance(-3600)
+    later = closing(store, clock, watched)
+    assert "the clock stands -3600 s" not in caplog.text
+    for _ in range(3):
+        later.tick()
+    assert (
+        caplog.text.count("the clock stands -3600 s from what was written by it before this process began")
+        == 1
+    )
+    with store.write() as conn:
+        assert outbox.claim(conn, ["hook"], clock.now_us(), 1_000_000) is not None
+
+
+def test_a_process_that_starts_by_a_clock_that_went_on_doubts_nothing(store: Store) -> None:
+    watched, clock = watch(store), SimulatedClock(REFERENCE_END)
+    closing(store, clock, watched).tick()
+    assert jobs.claim(store, clock, "who ends well") is not None
+    clock.advance(2 * 3600 - 1)
+    assert closing(store, clock, watched).tick() > 0
 
 
 @pytest.mark.parametrize("month", [3, 10])
