@@ -28,6 +28,7 @@ from monitor.store import tables as t
 from monitor.store.engine import Store
 from monitor.store.models import CANARY
 from monitor.store.processes import Process, Role
+from tests.monitor.messages import put_message
 
 CONTRACT = """\
 model: shop
@@ -217,16 +218,9 @@ def test_a_receiver_that_fails(house: House, fields: dict[str, int], severity: s
 
 
 def test_notifications_that_were_given_up_or_wait(house: House) -> None:
-    message = {
-        "model_id": house.model_id,
-        "channel": "c",
-        "type": "t",
-        "subject": "s",
-        "body": "{}",
-        "next_us": 0,
-    }
-    house.insert(t.outbox, key="1", state="dead", created_us=now(), **message)
-    house.insert(t.outbox, key="2", state="pending", created_us=now() - 2 * 60 * MINUTE_US, **message)
+    with house.store.write() as conn:
+        put_message(conn, house.model_id, now(), key="1", state="dead")
+        put_message(conn, house.model_id, now() - 2 * 60 * MINUTE_US, key="2")
     dead, late = house.found()
     assert "1 notifications were given up" in dead.what
     assert "has waited for 120 minutes" in late.what
@@ -235,16 +229,7 @@ def test_notifications_that_were_given_up_or_wait(house: House) -> None:
 def test_the_last_attempt_is_told_also_if_it_was_another_error(house: House) -> None:
     house.insert(t.outlets, channel="shop/hook", updated_us=1, last_error="Connection refused", failures=11)
     with house.store.write() as conn:
-        outbox.enqueue(
-            conn,
-            key="k",
-            model_id=house.model_id,
-            channel="shop/hook",
-            type="t",
-            subject="s",
-            body="",
-            now_us=1,
-        )
+        put_message(conn, house.model_id, 1)
         message = outbox.claim(conn, ["shop/hook"], 1, 1)
         assert message is not None
         for error in ("Connection refused", "hooks.example.com answered 400"):
@@ -310,16 +295,7 @@ def test_every_command_of_a_cure_is_one_with_these_options(cure: str) -> None:
 
 def test_the_cures_of_what_was_given_up_work(house: House, capsys: pytest.CaptureFixture[str]) -> None:
     with house.store.write() as conn:
-        outbox.enqueue(
-            conn,
-            key="k",
-            model_id=house.model_id,
-            channel="shop/hook",
-            type="t",
-            subject="s",
-            body="",
-            now_us=1,
-        )
+        put_message(conn, house.model_id, 1)
         message = outbox.claim(conn, ["shop/hook"], 1, 1)
         assert message is not None
         outbox.mark_dead(conn, message, 400, "it answered 400")

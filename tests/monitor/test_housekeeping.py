@@ -17,6 +17,7 @@ from monitor.store import chores, models, retention
 from monitor.store import tables as t
 from monitor.store.engine import Store
 from monitor.watched import Watched
+from tests.monitor.messages import put_message
 
 NOW = 1_800_000_000_000_000
 CONTRACT = """\
@@ -226,20 +227,9 @@ def test_examples_and_messages_stay_while_their_episode_is_open(house: House) ->
                     episode_id=one, window_start_us=ago(200), event_id="e", label="x", excerpt="words"
                 )
             )
-            message = insert(t.outbox).values(
-                key=f"k{one}",
-                model_id=house.model_id,
-                channel="shop/hook",
-                type="t",
-                subject="s",
-                body="{}",
-                state="sent",
-                next_us=0,
-                created_us=ago(200),
-                sent_us=ago(200),
-                episode_id=one,
+            sent = put_message(
+                conn, house.model_id, ago(200), key=f"k{one}", state="sent", sent_us=ago(200), episode_id=one
             )
-            sent = conn.execute(message.returning(t.outbox.c.id)).scalar_one()
             conn.execute(insert(t.attempts).values(outbox_id=sent, at_us=ago(200), duration_ms=1.0))
     house.keeper().tick()
     with house.store.read() as conn:

@@ -12,6 +12,7 @@ from monitor.api.readiness import Readiness
 from monitor.clock import SimulatedClock
 from monitor.store import tables as t
 from monitor.store.engine import Store
+from tests.monitor.messages import put_message
 from tests.monitor.seeded import FIRST, LAST, NOW, Seeded, seed
 from tests.monitor.served import Client, client_of
 
@@ -76,18 +77,7 @@ def test_what_the_ticks_tell_of_the_store_counts(light: tuple[Store, Seeded]) ->
 def test_a_receiver_that_is_away_is_noted_and_nothing_more(store: Store) -> None:
     keys = seed(store)
     with store.write() as conn:
-        waiting = insert(t.outbox).values(
-            key="waits",
-            model_id=keys.toxicity,
-            channel="c",
-            type="t",
-            subject="s",
-            body="{}",
-            state="pending",
-            next_us=NOW,
-            created_us=NOW - 1_200_000_000,
-        )
-        conn.execute(waiting)
+        put_message(conn, keys.toxicity, NOW - 1_200_000_000)
     answer = client_of(store).get("/readyz")
     assert answer.status_code == 200
     assert answer.json()["notes"] == ["a notification has waited for 20 minutes"]
@@ -122,19 +112,7 @@ def test_metrics_tell_the_state_of_the_store(client: Client) -> None:
 def test_a_window_that_waits_and_a_message_that_waits_age(store: Store) -> None:
     keys = seed(store)
     with store.write() as conn:
-        conn.execute(
-            insert(t.outbox).values(
-                key="waits",
-                model_id=keys.toxicity,
-                channel="c",
-                type="t",
-                subject="s",
-                body="{}",
-                state="pending",
-                next_us=NOW,
-                created_us=NOW,
-            )
-        )
+        put_message(conn, keys.toxicity, NOW)
     clock = SimulatedClock(LAST + 2 * 3_600_000_000 + 90_000_000)
     found = {
         metric.name: {tuple(s.labels.values()): s.value for s in metric.samples}
