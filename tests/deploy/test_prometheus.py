@@ -12,8 +12,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
+import monitor.heartbeat
 import monitor.scheduler
 import monitor.supervisor  # noqa: F401 - as serve does: what they count is registered at import
+from monitor.store import models
 from monitor.store.engine import Store
 from tests.conftest import missing
 from tests.monitor.seeded import Seeded
@@ -51,6 +53,8 @@ def promtool(
 
 @pytest.fixture(scope="module")
 def exported(light: tuple[Store, Seeded]) -> str:
+    with light[0].write() as conn:
+        models.create(conn, models.CANARY, 0)  # what tells of it is exported once it is there
     return client_of(light[0]).get("/metrics").text
 
 
