@@ -422,21 +422,20 @@ def _find(  # type: ignore[no-untyped-def]
         start, stop = offsets[message], offsets[message + 1]
         places = high[high_offsets[message] : high_offsets[message + 1]]
         if len(places) == 0 or not _gather(
-            *(
-                points,
-                properties,
-                start,
-                stop,
-                places,
-                byte_of,
-                leads,
-                continuations,
-                meant,
-                closing,
-                fold,
-                keys,
-            ),
-            *(broken, tally),
+            points,
+            properties,
+            start,
+            stop,
+            places,
+            byte_of,
+            leads,
+            continuations,
+            meant,
+            closing,
+            fold,
+            keys,
+            broken,
+            tally,
         ):
             continue
         best = _best(tally)
