@@ -58,6 +58,7 @@ def work() -> None:
     from monitor.store.engine import Store
     from monitor.telemetry import configure_logging
 
+    os.nice(worker.NICENESS)  # as the child is that does the work
     ticks = _Ticks()
     signal.signal(signal.SIGTERM, ticks.end)
     settings = load_settings()
