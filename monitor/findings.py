@@ -86,13 +86,7 @@ class Findings:
             return FamilyFinding(finding.family, False, finding.clean, since_us)
         terms = self._terms(window, finding)
         damage = self._damage(window, finding)
-        # Volumes are compared with what one window expects; everything else gains from more records.
-        changed = window.profile
-        if finding.family != "volume":
-            changed = self._profiles(self._first_us(window.start_us, since_us), window.start_us + 1)
-        followed = (changed, self._reference(), self._plan, self._baseline, finding)
-        shares, mixes = explain.segments(*followed), explain.mixes(*followed)
-        bins = self._bins(changed, finding)
+        shares, mixes, bins = self._made_of(window, finding, since_us)
         lead = self._baseline.series[finding.named[0].series].name if finding.named else ""
         campaign, newcomers = self._campaign(window, finding), self._newcomers(window, finding)
         attributes = Attributes(
@@ -130,6 +124,19 @@ class Findings:
             examples,
             severity=self._severity(finding),
         )
+
+    def _made_of(
+        self, window: Window, finding: Finding, since_us: int
+    ) -> tuple[Sequence[explain.Share], Sequence[explain.Mix], list[tuple[str, explain.Bin]]]:
+        """The segments, mixes and bins of what moved; none of a broken rule alone, for which nothing is merged."""
+        if not finding.named:
+            return (), (), []
+        # Volumes are compared with what one window expects; everything else gains from more records.
+        changed = window.profile
+        if finding.family != "volume":
+            changed = self._profiles(self._first_us(window.start_us, since_us), window.start_us + 1)
+        followed = (changed, self._reference(), self._plan, self._baseline, finding)
+        return explain.segments(*followed), explain.mixes(*followed), self._bins(changed, finding)
 
     def _severity(self, finding: Finding) -> Severity | None:
         """Where an objective is declared it says what is worth a call: a budget that burns slowly is a ticket, and so
