@@ -13,30 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from typing import Any, Literal
 
 from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
     Connection,
-    Insert,
     Row,
-    Select,
-    Update,
-    and_,
-    bindparam,
     case,
-    exists,
     func,
-    or_,
     select,
 )
-from sqlalchemy.sql.dml import ReturningInsert
 
 from monitor.errors import Conflict, LeaseLost, NotFound
-from monitor.store import outlets
-from monitor.store.inserts import insert_on
+from monitor.store import outbox_statements as statements
 from monitor.store.tables import attempts, models, outbox
 
 State = Literal["pending", "sending", "sent", "dead"]
@@ -99,7 +87,7 @@ def enqueue(
     if repeats and episode_id is not None:
         _drop_superseded(conn, key, channel, subject, type, episode_id)
     written = conn.execute(
-        _enqueueing(conn.dialect.name),
+        statements.enqueueing(conn.dialect.name),
         {
             "key": key,
             "model_id": model_id,
@@ -121,11 +109,9 @@ def claim(conn: Connection, channels: Collection[str], now_us: int, lease_us: in
 
     Counts the attempt, so that a message that kills its sender runs out of attempts too.
     """
-    taken = conn.execute(_first_due(), {"channels": list(channels), "now": now_us}).scalar_one_or_none()
-    if taken is None:
-        return None
-    conn.execute(_claiming(), {"message": taken, "until": now_us + lease_us})
-    return get(conn, taken)
+    given = {"channels": list(channels), "now": now_us, "until": now_us + lease_us}
+    row = conn.execute(statements.claiming(), given).one_or_none()
+    return None if row is None else _message(row)
 
 
 def due(conn: Connection, channels: Collection[str], now_us: int) -> dict[str, int]:
@@ -133,7 +119,7 @@ def due(conn: Connection, channels: Collection[str], now_us: int) -> dict[str, i
     once.
     """
     # All are asked for: a list of a thousand names in the statement takes longer than what is due.
-    return {row[0]: row[1] for row in conn.execute(_due(), {"now": now_us}) if row[0] in channels}
+    return {row[0]: row[1] for row in conn.execute(statements.due(), {"now": now_us}) if row[0] in channels}
 
 
 def mark_sent(conn: Connection, message: Message, status: int | None, now_us: int) -> None:
@@ -191,12 +177,12 @@ def add_attempt(
 ) -> None:
     """One line of a message's delivery log; written even if the lease was lost, since it did happen."""
     row = {"outbox_id": message.id, "at_us": at_us, "status": status, "error": error}
-    conn.execute(_attempting(), {**row, "duration_ms": duration_ms})
+    conn.execute(statements.attempting(), {**row, "duration_ms": duration_ms})
 
 
 def get(conn: Connection, message_id: int) -> Message:
     """One message. NotFound if there is none."""
-    row = conn.execute(_one(), {"message": message_id}).one_or_none()
+    row = conn.execute(statements.one(), {"message": message_id}).one_or_none()
     if row is None:
         raise NotFound(f"there is no message {message_id}")
     return _message(row)
@@ -216,7 +202,7 @@ def list_messages(
     """Messages, newest first. `after` is the keyset cursor: the id of the last one of the page before. `only`: of
     models of these names, where there are any.
     """
-    query = _messages()
+    query = statements.messages()
     if only:
         query = query.where(models.c.name.in_(only))
     for column, value in (
@@ -307,92 +293,8 @@ def last_sent(conn: Connection, channel: str, subjects: Sequence[str]) -> dict[s
         .where(outbox.c.channel == channel, outbox.c.subject.in_(subjects), outbox.c.state == "sent")
         .group_by(outbox.c.subject)
     )
-    rows = conn.execute(_messages().where(outbox.c.id.in_(newest)))
+    rows = conn.execute(statements.messages().where(outbox.c.id.in_(newest)))
     return {row.subject: _message(row) for row in rows}
-
-
-# Statements of every message are put together once: that takes longer than doing them.
-
-
-@cache
-def _enqueueing(dialect: str) -> ReturningInsert[Any]:
-    new = insert_on(dialect, outbox).on_conflict_do_nothing(index_elements=["key"])
-    return new.returning(outbox.c.id)
-
-
-@cache
-def _first_due() -> Select[Any]:
-    # SKIP LOCKED compiles to nothing on SQLite, where the writer's transaction is already alone.
-    return (
-        select(outbox.c.id)
-        .where(outbox.c.channel.in_(bindparam("channels", expanding=True)), *_may_leave())
-        .order_by(outbox.c.next_us, outbox.c.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-
-
-@cache
-def _claiming() -> Update:
-    return (
-        outbox.update()
-        .where(outbox.c.id == bindparam("message"))
-        .values(
-            state="sending",
-            fence=outbox.c.fence + 1,
-            attempt=outbox.c.attempt + 1,
-            lease_until_us=bindparam("until"),
-        )
-    )
-
-
-@cache
-def _due() -> Select[Any]:
-    return (
-        select(outbox.c.channel, func.count(outbox.c.subject.distinct()))
-        .where(*_may_leave())
-        .group_by(outbox.c.channel)
-    )
-
-
-@cache
-def _attempting() -> Insert:
-    return attempts.insert()
-
-
-@cache
-def _one() -> Select[Any]:
-    found: Select[Any] = _messages().where(outbox.c.id == bindparam("message"))
-    return found
-
-
-@cache
-def _settling(waited: bool) -> Update:
-    moved = outbox.update().where(
-        outbox.c.id == bindparam("message"),
-        outbox.c.state == "sending",
-        outbox.c.fence == bindparam("held"),
-    )
-    return moved.values(waits=outbox.c.waits + 1) if waited else moved
-
-
-def _may_leave() -> tuple[ColumnElement[bool], ...]:
-    """What a message must be so that it may be sent `now`: due, the first of its subject, and on no channel that is
-    held.
-    """
-    now: BindParameter[int] = bindparam("now")
-    earlier = outbox.alias("earlier")
-    waits = exists().where(
-        earlier.c.channel == outbox.c.channel,
-        earlier.c.subject == outbox.c.subject,
-        earlier.c.id < outbox.c.id,
-        earlier.c.state.in_(["pending", "sending"]),
-    )
-    due = or_(
-        and_(outbox.c.state == "pending", outbox.c.next_us <= now),
-        and_(outbox.c.state == "sending", outbox.c.lease_until_us < now),
-    )
-    return due, ~waits, ~outlets.held(outbox.c.channel, now)
 
 
 def _drop_superseded(
@@ -413,12 +315,8 @@ def _drop_superseded(
 
 def _settle(conn: Connection, message: Message, values: dict[str, Any], *, waited: bool = False) -> None:
     given = {"message": message.id, "held": message.fence, "lease_until_us": None, **values}
-    if conn.execute(_settling(waited), given).rowcount == 0:
+    if conn.execute(statements.settling(waited), given).rowcount == 0:
         raise LeaseLost(f"message {message.id} was taken over while it was being sent")
-
-
-def _messages() -> Any:
-    return select(outbox, models.c.name.label("model")).join(models, models.c.id == outbox.c.model_id)
 
 
 def _message(row: Row[Any]) -> Message:
