@@ -51,7 +51,7 @@ def infer(target: str, relative_to: Path | None = None) -> str:
 
 
 def _of_table(target: str) -> str:
-    from monitor.sources.sql import look
+    from monitor.sources.sql_look import look
 
     url, name = _address(target)
     first = look(url, name)
