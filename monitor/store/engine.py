@@ -11,12 +11,9 @@ however long it is willing to wait: hence the two engines. One transaction reads
 
 from __future__ import annotations
 
-import os
-import sqlite3
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,15 +23,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from monitor.errors import StoreUnavailable, UsageError
+from monitor.store import sqlite
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-BUSY_TIMEOUT_SECONDS = 10.0
-_LOOK_SECONDS = 0.001  # between two looks whether another writer is done
-_SOON_SECONDS = 0.0001  # the same for what is to come before the others
-_LONG_SECONDS = 0.2  # after so long there are fewer looks
-_IN_TURN = "BEGIN IMMEDIATE"
 POOL_SIZE = 5
 # PostgreSQL ends the transaction of a process that stands still, so that what it locked waits no longer than this.
 # None of ours thinks nearly so long between two statements: a fit reads first, and computes after its transaction.
@@ -74,12 +67,11 @@ class Store:
         self.dialect: Literal["sqlite", "postgresql"]
         if parsed.get_backend_name() == "sqlite":
             self.dialect = "sqlite"
-            self._writer = _sqlite_engine(parsed, _IN_TURN, _WRITER_PRAGMAS)
-            self._soon: Engine = self._writer.execution_options(look_seconds=_SOON_SECONDS)
-            self._reader = _sqlite_engine(parsed, "BEGIN", _READER_PRAGMAS)
+            self._writer = sqlite.engine(parsed, sqlite.WRITER_PRAGMAS, POOL_SIZE)
+            self._reader = sqlite.engine(parsed, sqlite.READER_PRAGMAS, POOL_SIZE)
         else:
             self.dialect = "postgresql"
-            self._soon = self._writer = _postgresql_engine(parsed)
+            self._writer = _postgresql_engine(parsed)
             # A view on the same pool: two pools would double the connections of every replica.
             self._reader = self._writer.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -101,19 +93,21 @@ class Store:
         tables are missing or older than this code.
         """
         self._joined.end()
-        with self._translated(), (self._soon if soon else self._writer).begin() as conn:
+        with self._translated(), self._writer.begin() as conn:
+            if self.dialect == "sqlite":
+                sqlite.begin_in_turn(conn, soon=soon)
             yield conn
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the store and cannot write; errors as in `write`."""
         if self._joined.stack is None:
-            with self._translated(), self._reader.begin() as conn:
+            with self._translated(), self._reading() as conn:
                 yield conn
             return
         try:
             with self._translated():
-                yield self._joined.connection(self._reader)
+                yield self._joined.connection(self._reading)
         except BaseException:
             self._joined.end()  # PostgreSQL would refuse every later question in it
             raise
@@ -186,7 +180,7 @@ class Store:
     def reclaim(self, pages: int = 1000) -> None:
         """Give up to `pages` free pages of an SQLite file back to the disk; PostgreSQL does so by itself."""
         if self.dialect == "sqlite":
-            with self._translated(), self._writer.begin() as conn:
+            with self.write() as conn:
                 driver: Any = conn.connection.driver_connection
                 # Each step frees one page; of all calls only executescript takes more than one step.
                 driver.executescript(f"PRAGMA incremental_vacuum({int(pages)})")
@@ -205,7 +199,7 @@ class Store:
         """
         if self.dialect != "sqlite":
             return True
-        with self._translated(), self._writer.begin() as conn:
+        with self.write() as conn:
             driver: Any = conn.connection.driver_connection
             driver.commit()  # a checkpoint is not possible inside a transaction
             busy: int = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
@@ -215,6 +209,13 @@ class Store:
     def file(self) -> str | None:
         """The path of an SQLite file, None for PostgreSQL."""
         return self._url.database if self.dialect == "sqlite" else None
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._reader.begin() as conn:
+            if self.dialect == "sqlite":
+                sqlite.begin(conn)
+            yield conn
 
     @contextmanager
     def _migrating(self) -> Iterator[Config]:
@@ -257,10 +258,10 @@ class _Joined(threading.local):
     stack: ExitStack | None = None
     conn: Connection | None = None
 
-    def connection(self, reader: Engine) -> Connection:
+    def connection(self, reading: Callable[[], AbstractContextManager[Connection]]) -> Connection:
         if self.conn is None:
             assert self.stack is not None
-            self.conn = self.stack.enter_context(reader.begin())
+            self.conn = self.stack.enter_context(reading())
         return self.conn
 
     def end(self) -> None:
@@ -288,74 +289,6 @@ def _parse(url: str) -> URL:
     if backend in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")
     raise UsageError(f"a database of kind {backend!r} is not supported: use sqlite or postgresql")
-
-
-# auto_vacuum can only be chosen while the file is empty, and WAL writes its first page: the order matters.
-_WRITER_PRAGMAS = (
-    "PRAGMA auto_vacuum = INCREMENTAL",
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA journal_size_limit = 67108864",
-    "PRAGMA secure_delete = ON",  # what is dropped or erased is overwritten: it held what people wrote
-)
-_READER_PRAGMAS = ("PRAGMA query_only = ON",)
-
-
-def _sqlite_engine(url: URL, begin: str, pragmas: tuple[str, ...]) -> Engine:
-    engine = create_engine(
-        url, pool_size=POOL_SIZE, max_overflow=0, connect_args={"timeout": BUSY_TIMEOUT_SECONDS}
-    )
-
-    @event.listens_for(engine, "do_connect")
-    def make(*_: object) -> None:
-        _make_private(str(url.database))
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # or Python begins by itself, late and deferred
-        for pragma in pragmas:
-            connection.execute(pragma)
-
-    @event.listens_for(engine, "begin")
-    def start(conn: Connection) -> None:
-        look_seconds = conn.get_execution_options().get("look_seconds", _LOOK_SECONDS)
-        if begin != _IN_TURN or not _has_begun(conn.connection.driver_connection, look_seconds):
-            conn.exec_driver_sql(begin)  # or says what is wrong, as every statement does
-
-    return engine
-
-
-def _has_begun(driver: Any, look_seconds: float) -> bool:
-    """Whether this connection became the writer within the time that is waited for others.
-
-    Most are done after a millisecond. SQLite itself would look again after 1, 2, 5, 10 … 100 ms, and a database that
-    several processes write to would stand idle for most of that.
-    """
-    driver.execute("PRAGMA busy_timeout = 0")
-    try:
-        began = time.monotonic()
-        while (waited := time.monotonic() - began) < BUSY_TIMEOUT_SECONDS:
-            try:
-                driver.execute(_IN_TURN)
-                return True
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                    break
-            time.sleep(look_seconds if waited < _LONG_SECONDS else 10 * _LOOK_SECONDS)
-        return False
-    finally:
-        driver.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_SECONDS * 1000)}")
-
-
-def _make_private(file: str) -> None:
-    """Make a store that is not there readable by its owner alone: it will hold what people wrote, and sessions.
-
-    The log beside it takes its mode from it. What cannot be made is SQLite's to tell.
-    """
-    if not file.startswith("file:"):
-        with suppress(OSError):
-            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _postgresql_engine(url: URL) -> Engine:

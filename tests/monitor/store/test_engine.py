@@ -10,7 +10,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from monitor.errors import DependencyUnavailable, NotFound, UsageError
-from monitor.store import engine, models
+from monitor.store import engine, models, sqlite
 from monitor.store.engine import Store
 from monitor.store.tables import models as table
 
@@ -128,7 +128,7 @@ def test_what_is_to_be_written_soon_looks_more_often_for_its_turn(
                 if len(seen) == 3:
                     other.execute("COMMIT")
 
-            monkeypatch.setattr("monitor.store.engine.time.sleep", pause)
+            monkeypatch.setattr("monitor.store.sqlite.time.sleep", pause)
             with store.write(soon=soon) as conn:
                 models.create(conn, f"soon {soon}", 1)
         assert len(seen) == 3
@@ -186,7 +186,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 def test_an_sqlite_writer_that_waits_too_long_is_told_why(
     new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "BUSY_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0.05)
     url = new_database("sqlite")
     hasty = Store(url)
     other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
