@@ -36,6 +36,7 @@ class Lately:
             rows = alerts.overlapping(conn, self._model_id, get_args(Family), first_us)
         if self._recent is None:
             self._recent = Recent(self._counted.between([], start_us, start_us))
+        self._recent.forget(first_us)  # who judges an older window again reads the few that it needs
         lacking = self._recent.lacking(known)
         if lacking:
             found = self._counted.between(lacking, lacking[0], lacking[-1] + 1)

@@ -12,6 +12,7 @@ from checks.series import Observations
 RECENT_US = 28 * 86_400_000_000
 _PARTS = 3  # n, x, xx
 _LEAST_ROOM = 64  # rows
+_SPARE = 8  # of so many rows one more is free, so that they move only now and then
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class Changed:
 class Recent:
     """Volumes, rates and means of recent windows (no bins: distributions never move with the recent level).
 
-    The rows stand in order of time, with room for more behind the last one: what is handed out is a part of them.
+    The rows stand in order of time, with room for more behind the last one: what is handed out is a part of them. Each
+    takes 24 bytes for a series; as long as old ones are forgotten, new ones take their room and no more.
     """
 
     def __init__(self, obs: Observations, revisions: Mapping[int, int] | None = None) -> None:
@@ -39,10 +41,11 @@ class Recent:
 
     def add(self, obs: Observations, revisions: Mapping[int, int] | None = None) -> None:
         """Remember windows with their revisions (0 if not given); one that is known is replaced."""
+        self._make_room(len(obs.start_us))
         for row, start_us in enumerate(obs.start_us.tolist()):
             place = int(np.searchsorted(self._starts[self._first : self._end], start_us)) + self._first
             if place == self._end or self._starts[place] != start_us:
-                place = self._make_room(place)
+                self._move_back(place)
             self._starts[place] = start_us
             for part, values in enumerate((obs.n, obs.x, obs.xx)):
                 self._parts[part, place] = values[row]
@@ -64,7 +67,6 @@ class Recent:
 
         A break of one series leaves the level of every other as it was. What is returned holds until the next `add`.
         """
-        self._forget(start_us - 2 * RECENT_US)
         first_us = start_us - RECENT_US if from_us is None else max(from_us, start_us - RECENT_US)
         rows = self._between(first_us, start_us)
         starts, (n, x, xx) = self._starts[rows], self._parts[:, rows]
@@ -76,28 +78,34 @@ class Recent:
             n[spoilt[:, None], np.array(sorted(span.series), np.intp)] = np.nan
         return Observations(self._series, starts, n, x, xx, {})
 
-    def _between(self, from_us: int, to_us: int) -> slice:
-        starts = self._starts[self._first : self._end]
-        low, high = np.searchsorted(starts, [from_us, to_us])
-        return slice(self._first + int(low), self._first + max(int(low), int(high)))
-
-    def _forget(self, before_us: int) -> None:
+    def forget(self, before_us: int) -> None:
+        """Drop the windows that start before `before_us`."""
         first = self._between(before_us, before_us).start
         for start_us in self._starts[self._first : first].tolist():
             del self._revisions[start_us]
         self._first = first
 
-    def _make_room(self, place: int) -> int:
-        """A free row before that at `place`, from where on all move by one; returns where it is."""
-        if self._end == len(self._starts):
-            kept = slice(self._first, self._end)
-            size = self._end - self._first
-            room = max(2 * size, _LEAST_ROOM)
-            starts, parts = np.zeros(room, np.int64), np.zeros((_PARTS, room, len(self._series)))
-            starts[:size], parts[:, :size] = self._starts[kept], self._parts[:, kept]
-            self._starts, self._parts = starts, parts
-            place, self._first, self._end = place - self._first, 0, size
+    def _between(self, from_us: int, to_us: int) -> slice:
+        starts = self._starts[self._first : self._end]
+        low, high = np.searchsorted(starts, [from_us, to_us])
+        return slice(self._first + int(low), self._first + max(int(low), int(high)))
+
+    def _make_room(self, rows: int) -> None:
+        """Have so many free rows behind the last one."""
+        if self._end + rows <= len(self._starts):
+            return
+        kept, size = slice(self._first, self._end), self._end - self._first
+        wanted = size + rows + size // _SPARE
+        starts, parts = self._starts, self._parts
+        if wanted > len(starts):
+            room = max(wanted, _LEAST_ROOM)
+            # Written to, or the system would give the memory row by row: what a process holds shows from the first.
+            starts, parts = np.full(room, 0, np.int64), np.full((_PARTS, room, len(self._series)), np.nan)
+        starts[:size], parts[:, :size] = self._starts[kept], self._parts[:, kept]
+        self._starts, self._parts, self._first, self._end = starts, parts, 0, size
+
+    def _move_back(self, place: int) -> None:
+        """Make the row at `place` free: it and those after it move by one."""
         self._starts[place + 1 : self._end + 1] = self._starts[place : self._end].copy()
         self._parts[:, place + 1 : self._end + 1] = self._parts[:, place : self._end].copy()
         self._end += 1
-        return place

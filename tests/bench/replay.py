@@ -12,7 +12,7 @@ from checks import decision
 from checks.baseline import Baseline, Scores, score
 from checks.scores import BREACH
 from checks.series import Observations
-from monitor.recent import Changed, Recent
+from monitor.recent import RECENT_US, Changed, Recent
 
 CLEAN_WINDOWS = 3
 
@@ -71,6 +71,7 @@ def replay(
             scored = scores.rows(slice(w, w + 1))
         else:
             scored = score(baseline, own, recent.before(at, _changed(baseline, episodes)))
+            recent.forget(at - RECENT_US)
             recent.add(own)
         state, judgement = decision.step(baseline, state, scored, own, ())
         breach[w] = judgement.status == BREACH

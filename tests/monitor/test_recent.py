@@ -69,7 +69,29 @@ def test_an_episode_that_names_no_series_forgets_nothing() -> None:
     assert not np.isnan(before.n).any()
 
 
-def test_memory_ends_two_spans_back() -> None:
-    recent = Recent(observed(DAY))
-    assert recent.before(DAY + 2 * RECENT_US + HOUR, ()) is None
-    assert recent.before(2 * DAY, ()) is None  # it is gone: sequences go forward
+def test_what_is_forgotten_is_gone_and_can_be_remembered_again() -> None:
+    recent = Recent(observed(DAY, 2 * DAY, 3 * DAY), {DAY: 1, 2 * DAY: 0, 3 * DAY: 0})
+    recent.forget(2 * DAY)
+    assert recent.lacking({DAY: 1, 2 * DAY: 0, 3 * DAY: 0}) == [DAY]
+    recent.add(observed(DAY), {DAY: 1})  # a window of long ago is judged again
+    before = recent.before(3 * DAY, ())
+    assert before is not None
+    assert before.start_us.tolist() == [DAY, 2 * DAY]
+    assert recent.lacking({DAY: 1, 2 * DAY: 0, 3 * DAY: 0}) == []
+
+
+def test_new_windows_take_the_room_of_old_ones() -> None:
+    kept, recent = 200 * HOUR, Recent(observed())
+    rooms = set()
+    for at in range(0, 3000 * HOUR, HOUR):
+        recent.forget(at - kept)
+        recent.add(observed(at, n=float(at // HOUR)))
+        if at >= 500 * HOUR:
+            before = recent.before(at + HOUR, (), at - kept)
+            assert before is not None
+            assert before.start_us.tolist() == list(range(at - kept, at + HOUR, HOUR))
+            assert before.n[:, 0].tolist() == [start // HOUR for start in before.start_us.tolist()]
+            assert before.n.base is not None
+            rooms.add((id(before.n.base), before.n.base.shape))
+    [(_, (_, rows, _))] = rooms  # one piece of memory all the time
+    assert rows < 1.2 * 200
