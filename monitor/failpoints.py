@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 
 from monitor.errors import UsageError
 
@@ -77,7 +78,8 @@ def reach(point: str) -> None:
     _left -= 1
     if _left == 0:
         _point = ""  # a process that was only stopped goes on
-        os.kill(os.getpid(), _signal)
+        # This very thread: of a signal to the process it might see nothing until it has gone on for a while.
+        signal.pthread_kill(threading.get_ident(), _signal)
 
 
 arm(os.environ.get(VARIABLE, ""))
