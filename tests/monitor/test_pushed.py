@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from checks.plan import Plan
 from monitor.api import create_app
 from monitor.app import App
 from monitor.clock import SimulatedClock
@@ -20,7 +21,7 @@ from monitor.reading import Reader, ReadReport
 from monitor.settings import Settings
 from monitor.sources import open_source, wanted_columns
 from monitor.sources.push import Push
-from monitor.store import cursors, inbox, models, quarantine, windows
+from monitor.store import cursors, inbox, models, plans, quarantine, windows
 from monitor.store.engine import Store
 from monitor.store.inbox import Limits
 from monitor.watched import Watched
@@ -180,8 +181,10 @@ def test_what_was_read_stays_for_the_horizon_and_makes_room_when_it_is_crowded(s
 
 def test_a_reading_that_was_overtaken_keeps_nothing(store_url: str) -> None:
     app, watched, client, rows = open_small(store_url)
-    plan = app.pipeline(watched)._load_plan()
-    assert plan is not None
+    with app.store.read() as conn:
+        body = plans.current(conn, watched.id)
+    assert body is not None
+    plan = Plan.decode(body)
     more = [{**row, "id": f"m{row['id']}"} for row in rows[-200:]]
     push(client, more[:100])
     overtaken = threading.Event()
