@@ -6,6 +6,7 @@ there has nothing to break.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from checks.profile import Profile
     from monitor.contract import Contract
     from monitor.sources import Page
-    from monitor.watched import Watched
 
 
 @dataclass
@@ -61,35 +61,50 @@ class Presence:
         return said
 
 
-def changed_since(plan: Plan, contract: Contract) -> str | None:
+def learnt(plan: Plan) -> dict[str, str]:
+    """The kind of each column that a plan counts, by name."""
+    return {column.name: column.kind for column in plan.columns}
+
+
+def changed_since(learnt: Mapping[str, str], contract: Contract) -> str | None:
     """Why records cannot be counted by what was learnt: the contract has not all of its columns, or as another kind.
 
     None if they can. A column that the contract has besides is only not measured: `not_learnt`.
     """
-    declared = {column.name: column.kind for column in contract.columns()}
-    gone = [column.name for column in plan.columns if column.name not in declared]
-    other = [column.name for column in plan.columns if declared.get(column.name, column.kind) != column.kind]
-    told = [("no longer declared", gone), ("of another kind", other), ("new", not_learnt(plan, contract))]
+    declared = {name: spec.kind for name, spec in contract.column_specs.items()}
+    gone = [name for name in learnt if name not in declared]
+    other = [name for name, kind in learnt.items() if declared.get(name, kind) != kind]
+    told = [("no longer declared", gone), ("of another kind", other), ("new", not_learnt(learnt, contract))]
     if not gone and not other:
         return None
     how = "; ".join(f"{what}: {', '.join(names)}" for what, names in told if names)
-    return f"the columns of the contract are not those that were learnt here ({how})"
+    return (
+        f"the columns of the contract are not those that were learnt here ({how}): give a new --database to learn "
+        "them, what was measured stays in the old one; or take the change back"
+    )
 
 
-def not_learnt(plan: Plan, contract: Contract) -> list[str]:
+def not_learnt(learnt: Mapping[str, str], contract: Contract) -> list[str]:
     """Columns that the contract declares since its model was learnt."""
-    known = {column.name for column in plan.columns}
-    return [name for name in contract.column_specs if name not in known]
+    return [name for name in contract.column_specs if name not in learnt]
 
 
-def require_learnt(plan: Plan, watched: Watched) -> None:
+def require_learnt(learnt: Mapping[str, str], contract: Contract) -> None:
     """UsageError where the contract has lost a column by which records are counted."""
-    why = changed_since(plan, watched.contract)
+    why = changed_since(learnt, contract)
     if why is not None:
-        raise UsageError(
-            f"{watched.name}: {why}: give a new --database to learn them, what was measured stays in the "
-            "old one; or take the change back"
-        )
+        raise UsageError(f"{contract.model}: {why}")
+
+
+def refusal(conn: Connection, contract: Contract) -> str | None:
+    """Why a contract must not count for its model, by what the store has learnt of it; None if it may.
+
+    Decodes nothing: it is asked where nothing heavy is loaded. What an earlier release learnt is not known here, and
+    is found when the model is read next.
+    """
+    model = models.named(conn, contract.model)
+    known = None if model is None else plans.columns(conn, model.id)
+    return None if known is None else changed_since(known, contract)
 
 
 def told(plan: Plan, contract: Contract, presence: Presence, where: str = "") -> dict[str, str]:
@@ -100,7 +115,7 @@ def told(plan: Plan, contract: Contract, presence: Presence, where: str = "") ->
     said = {
         column: f"column {column} is declared since the model was learnt: nothing is measured of it; "
         "to learn it, give a new --database"
-        for column in not_learnt(plan, contract)
+        for column in not_learnt(learnt(plan), contract)
     }
     return said | {column: where + sentence for column, sentence in presence.missing(plan).items()}
 

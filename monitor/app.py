@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from monitor import canary
+from monitor import absent, canary
 from monitor.alerts import rules, watching
 from monitor.alerts.audience import audience_of
 from monitor.alerts.notify import LIMITS, Audience
@@ -22,7 +22,7 @@ from monitor.contract.model import RetrainingTarget
 from monitor.delivery import dispatch
 from monitor.delivery.channels.base import Channel
 from monitor.delivery.channels.made import make
-from monitor.errors import ContractError
+from monitor.errors import ContractError, UsageError
 from monitor.progress import Progress, silent
 from monitor.settings import Settings
 from monitor.store import audit, contracts, models
@@ -173,8 +173,11 @@ class App:
         """Raise a health alert for each model whose windows close and are not judged; their names."""
         now_us, watched = self.clock.now_us(), self.watched()
         with self.store.read() as conn:
+            known = {model.id: model for model in models.everyone(conn)}
             live = [
-                one for one in watched if history_end(conn, one, models.by_id(conn, one.id), now_us) is None
+                one
+                for one in watched
+                if known[one.id].paused_us is None and history_end(conn, one, known[one.id], now_us) is None
             ]
         return watching.look_for_stale(self.store, self.clock, live)
 
@@ -222,7 +225,13 @@ class App:
 
 
 def register(conn: Connection, loaded: Loaded, author: str, now_us: int) -> Version:
-    """Keep a contract (a new version if its text is new), watch its model from now on, and note it in the audit log."""
+    """Keep a contract (a new version if its text is new), watch its model from now on, and note it in the audit log.
+
+    UsageError, and nothing is kept, if it has lost a column by which the model is counted.
+    """
+    why = absent.refusal(conn, loaded.contract)
+    if why is not None:
+        raise UsageError(f"{loaded.contract.model}: {why}")
     model = models.create(conn, loaded.contract.model, now_us)
     saved = contracts.save_version(conn, model.id, loaded.text, str(loaded.base_path), author, now_us)
     if saved.id != model.contract_id:

@@ -27,6 +27,7 @@ from monitor.doors import (
     measurements,
     notify,
     outbox,
+    pausing,
     performance,
     quarantine,
     review,
@@ -47,30 +48,32 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 # In the order in which `--help` lists them.
-app.command()(alerts.ack)
-app.command()(alerts.snooze)
-app.command()(alerts.annotate)
-app.command()(erase.erase)
-app.command()(doctor.doctor)
 app.command()(contracts.init)
-app.command()(texts.inspect)
-app.command()(texts.learn_profile)
 app.command()(contracts.check_contract)
 app.command()(run.run)
 app.command()(serve.serve)
 app.command()(status.status)
-app.command()(quarantine.quarantine)
+app.command()(doctor.doctor)
 app.command()(found.alerts)
 app.command()(found.explain)
-app.command()(found.unlike)
-app.command()(measurements.measurements)
+app.command()(alerts.ack)
+app.command()(alerts.snooze)
+app.command()(alerts.annotate)
 app.command()(alerts.feedback)
-app.command()(measurements.replay)
+app.command()(pausing.pause)
+app.command()(pausing.resume)
+app.command()(measurements.measurements)
 app.command()(performance.performance)
+app.command()(quarantine.quarantine)
+app.command()(found.unlike)
 app.command()(found.triggers)
+app.command()(review.review)
+app.command()(measurements.replay)
 app.command()(history.check_reference)
 app.command()(history.backtest)
-app.command()(review.review)
+app.command()(texts.inspect)
+app.command()(texts.learn_profile)
+app.command()(erase.erase)
 app.command()(demo.demo)
 app.add_typer(db.app, name="db")
 app.add_typer(measurements.export, name="export")

@@ -104,6 +104,15 @@ def _without_oldest(store: Store, watched: Watched, due: Sequence[Span], kept: i
     return due[len(due) - kept :]
 
 
+def skip(store: Store, watched: Watched, due: Sequence[Span], reason: str) -> int:
+    """Write closed windows down as `skipped`, at most 500 per transaction; returns how many."""
+    skipped = 0
+    for first in range(0, len(due), SLICE):
+        with store.write() as conn:
+            skipped += jobs.skip(conn, watched.id, due[first : first + SLICE], reason)
+    return skipped
+
+
 class Jumps:
     """Whether the wall clock can be believed: after a jump against the monotonic clock, two looks have to agree."""
 
@@ -183,7 +192,7 @@ class Closing:
             reads = runs.latest_reads(conn)
             for watched in sorted(self._watched(), key=lambda one: one.id):
                 model = known.get(watched.id)
-                if model is None:
+                if model is None or model.paused_us is not None:
                     continue
                 due = self._closed(conn, watched, model, now_us)
                 if len(due) > 1:

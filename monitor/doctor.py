@@ -19,11 +19,11 @@ from sqlalchemy.exc import DBAPIError
 
 from monitor import canary
 from monitor.absent import columns_of_everyone
-from monitor.alerts.watching import stale_us
+from monitor.alerts.watching import stood_still
 from monitor.contract import Contract, parse, resolve_secret
 from monitor.errors import ContractError, DependencyUnavailable, DriftglassError, UsageError
 from monitor.settings import Settings
-from monitor.store import chores, contracts, existing, keys, models, outbox, outlets, processes, windows
+from monitor.store import chores, contracts, existing, keys, models, outbox, outlets, processes
 from monitor.store import tables as t
 from monitor.store.clock import clock_of
 from monitor.store.engine import Store
@@ -192,7 +192,7 @@ def _runs(conn: Connection) -> Iterator[Finding]:
     failing = (
         select(m.c.name, r.c.kind, r.c.attempt, r.c.error)
         .join_from(r, m, m.c.id == r.c.model_id)
-        .where(r.c.state == "failed")
+        .where(r.c.state == "failed", m.c.paused_us.is_(None))
         .order_by(m.c.name, r.c.id)
     )
     for name, kind, attempt, error in conn.execute(failing.limit(20)).all():
@@ -223,19 +223,30 @@ def _models(conn: Connection, now_us: int) -> Iterator[Finding]:
         base_path = Path(version.base_path)
         if model.name != models.CANARY:
             yield from _secrets(about, contract, base_path)
-        last_us = windows.last_judged_us(conn, model.id)
-        watched = Watched(model.id, model.name, contract, base_path)
-        if last_us is not None and now_us >= stale_us(watched, last_us):
-            when = datetime.fromtimestamp(last_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M UTC")
-            what = f"no window was judged since the one of {when}"
+        if model.paused_us is not None:
+            yield warning(
+                about,
+                f"it is paused since {_minute(model.paused_us)}: nothing of it is read or judged",
+                f"`driftglass resume {model.name}` once it is to be watched again",
+            )
+            continue
+        last_us = stood_still(conn, Watched(model.id, model.name, contract, base_path), now_us)
+        if last_us is not None:
+            what = f"no window was judged since the one of {_minute(last_us)}"
             yield problem(about, what, "see what is said of processes, runs and its source")
+
+
+def _minute(us: int) -> str:
+    return datetime.fromtimestamp(us / 1e6, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _columns(conn: Connection) -> Iterator[Finding]:
     """Declared columns that the data do not have now. No break tells of one that was never there."""
     for name, start_us, columns in columns_of_everyone(conn):
-        when = datetime.fromtimestamp(start_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M UTC")
-        what = f"no record of its newest window ({when}) has {', '.join(columns)}: nothing is measured there"
+        lacking = ", ".join(columns)
+        what = (
+            f"no record of its newest window ({_minute(start_us)}) has {lacking}: nothing is measured there"
+        )
         cure = (
             "correct what writes the data, or the contract (`driftglass check-contract` shows the names of both) "
             "and let it learn in a new store"

@@ -68,7 +68,10 @@ class Heartbeat:
         with self._store.read() as conn:
             sung = look(conn, now_us)
             r = t.runs
-            waiting = select(func.min(r.c.available_us)).where(r.c.state.in_(["queued", "failed"]))
+            paused = select(t.models.c.id).where(t.models.c.paused_us.is_not(None))
+            waiting = select(func.min(r.c.available_us)).where(
+                r.c.state.in_(["queued", "failed"]), r.c.model_id.not_in(paused)
+            )
             run_us = conn.execute(waiting).scalar_one()
             message_us = outbox.oldest_pending_us(conn)
         found = [] if sung.state == "fired" else [f"the canary: {sung.why}"]

@@ -80,6 +80,10 @@ class Pipeline:
         """Do what is due. `until_us`: judge what had closed then (default: now). `at_newest`: judge as of the newest
         record; None does so only where that is more than a week old.
         """
+        with self._store.read() as conn:
+            if models.by_id(conn, self.watched.id).paused_us is not None:
+                paused = f"paused: nothing is read or judged; `driftglass resume {self.watched.name}`"
+                return PassReport(0, 0, 0, 0, 0, None, (paused,))
         asked = AsOf(until_us, at_newest)
         report = self._reading.now(asked, progress)
         newest_us = as_of.newest_us(self._store, self.watched.id)

@@ -23,7 +23,7 @@ from monitor.reading import Reader, ReadReport
 from monitor.settings import Settings
 from monitor.sources import Source, open_source
 from monitor.sources.push import Push
-from monitor.store import plans, runs
+from monitor.store import models, plans, runs
 from monitor.store.engine import Store
 from monitor.store.run_states import UNFINISHED
 from monitor.store.runs import Run
@@ -69,10 +69,15 @@ class ReadRuns:
             raise UsageError(
                 "files are read again when they change, and what was pushed can be sent again: only tables"
             )
+        with self._store.read() as conn:
+            if models.by_id(conn, self._watched.id).paused_us is not None:
+                raise UsageError(
+                    f"{self._watched.name} is paused: `driftglass resume {self._watched.name}` first"
+                )
         plan = self._learnt.plan()
         if plan is None:
             raise UsageError(f"{self._watched.name} has learnt nothing yet: there is nothing to read again")
-        absent.require_learnt(plan, self._watched)
+        absent.require_learnt(absent.learnt(plan), self._watched.contract)
         run = self._claim()
         if run is None:
             return None
@@ -101,7 +106,7 @@ class ReadRuns:
                 self._done(run)
                 return report
             plan = self._learn(source, told)
-        absent.require_learnt(plan, self._watched)
+        absent.require_learnt(absent.learnt(plan), self._watched.contract)
         reader = self._learnt.reader()
         training = self._read_training(reader, plan, report, told)
         self._read_source(reader, source, plan, report, told)
@@ -118,7 +123,8 @@ class ReadRuns:
     def _learn(self, source: Source, told: Progress) -> Plan:
         plan = learn(self._watched, self._clock.now_us(), told, source)
         with self._store.write() as conn:
-            plans.save(conn, self._watched.id, plan.plan_id, plan.encode(), self._clock.now_us())
+            now_us, columns = self._clock.now_us(), absent.learnt(plan)
+            plans.save(conn, self._watched.id, plan.plan_id, plan.encode(), now_us, columns=columns)
         saved = self._learnt.plan()
         assert saved is not None
         return saved

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monitor import jobs, telemetry
-from monitor.errors import LeaseLost, StoreUnavailable
+from monitor.errors import DriftglassError, LeaseLost, StoreUnavailable
 from monitor.store.engine import Store
 from monitor.store.runs import Run
 
@@ -112,7 +112,9 @@ def do(
     except StoreUnavailable as error:
         return _not("away", str(error)), pipeline
     except Exception as error:  # the edge of a job: recorded with the run, tried again, dead at last
-        log.exception("%s of window %d of model %d failed", run.kind, run.window_start_us, run.model_id)
+        told = isinstance(error, DriftglassError)  # in its words; what else goes wrong needs the traceback
+        what = f"{run.kind} of window {run.window_start_us} of model {run.model_id}"
+        log.error("%s failed: %s", what, error, exc_info=not told)
         return _not("failed", f"{type(error).__name__}: {error}"), pipeline
     return {"ok": True}, pipeline
 

@@ -68,6 +68,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         "corrected",
         "campaigns",
         "newcomers",
+        "pausing",
         "pipeline",
         "as_of",
         "learnt",

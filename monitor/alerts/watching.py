@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from sqlalchemy import Connection
+
 from monitor.alerts import episodes
 from monitor.alerts.families import HEALTH
 from monitor.alerts.notify import LIMITS, Audience, Limits, announce, announce_together
@@ -48,6 +50,18 @@ def stale_us(one: Watched, last_us: int) -> int:
     return due_us + max(STALE_WINDOWS * window.every_us, _LEAST_US)
 
 
+def stood_still(conn: Connection, one: Watched, now_us: int) -> int | None:
+    """The start of the window that was judged last, if nobody looks at the model any more; else None.
+
+    While windows are caught up they are old, and somebody looks: none was judged for an hour of the clock, too.
+    """
+    last_us = windows.last_judged_us(conn, one.id)
+    if last_us is None or now_us < stale_us(one, last_us):
+        return None
+    done_us = windows.judged_at(conn, one.id, last_us)
+    return None if 0 <= now_us - done_us < _LEAST_US else last_us
+
+
 def look_for_stale(store: Store, clock: Clock, watched: Iterable[Watched]) -> list[str]:
     """Open a health alert for every model that is judged no longer although its windows go on; returns their names.
 
@@ -56,12 +70,10 @@ def look_for_stale(store: Store, clock: Clock, watched: Iterable[Watched]) -> li
     found = []
     for one in watched:
         with store.read() as conn:
-            last_us = windows.last_judged_us(conn, one.id)
+            last_us = stood_still(conn, one, clock.now_us())
         if last_us is None:
             continue
         length_us = one.contract.window.every_us
-        if clock.now_us() < stale_us(one, last_us):
-            continue
         found.append(one.name)
         with store.write() as conn:
             models.lock(conn, one.id)

@@ -28,6 +28,7 @@ from monitor.api import (
     models,
     openapi,
     pages,
+    pauses,
     probes,
     problems,
     silences,
@@ -95,6 +96,7 @@ def assemble() -> FastAPI:
     app.add_exception_handler(contracts.BadContract, contracts.on_bad_contract)
     for room in (
         models,
+        pauses,
         ingest,
         erasures,
         contracts,

@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import Connection
 
+from monitor.absent import refusal
 from monitor.api import schemas
 from monitor.api.auth import Principal, Reader, needs
 from monitor.api.conditions import IfMatch, etag_of, require
@@ -106,15 +107,20 @@ def put_contract(
     loaded = checked(order.body, model, Path(before.base_path))
     with served.store.write() as conn:
         require(if_match, etag_of(contracts.current_locked(conn, before.model_id)))
+        _learnt(conn, loaded)
         saved = register(conn, loaded, caller.name, served.clock.now_us())
     response.headers["ETag"] = etag_of(saved)
     return schemas.Contract.model_validate(saved)
 
 
 @router.post("/{model}/contract/check", operation_id="check_contract", dependencies=[Depends(json_only)])
-def check_contract(model: Name, order: schemas.NewContract, caller: Manager) -> schemas.Status:
+def check_contract(
+    model: Name, order: schemas.NewContract, caller: Manager, served: Served
+) -> schemas.Status:
     """Whether this text could be saved; a 422 lists every problem. Nothing is kept."""
-    checked(order.body, model, Path.cwd())
+    loaded = checked(order.body, model, Path.cwd())
+    with served.store.read() as conn:
+        _learnt(conn, loaded)
     return schemas.Status(status="ok")
 
 
@@ -137,6 +143,13 @@ def diff_contract(
         line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines
     )
     return schemas.ContractDiff(from_version=from_, to_version=to, unified=text)
+
+
+def _learnt(conn: Connection, loaded: Loaded) -> None:
+    """BadContract if the model could not be counted by this contract any more."""
+    why = refusal(conn, loaded.contract)
+    if why is not None:
+        raise BadContract((f"contract.yaml:1:1 columns: {why}",))
 
 
 def _depth(text: str) -> int:

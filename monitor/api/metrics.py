@@ -83,6 +83,7 @@ class State(Collector):
         now_us = self.clock.now_us()
         model, family = ("model",), ("model", "family", "severity")
         yield gauge("models", "Watched models by state", ("state",), _models(conn))
+        yield gauge("models_paused", "Watched models that are paused", (), _paused(conn))
         yield gauge("window_lag_seconds", "Age of the oldest unjudged window", model, _lag(conn, now_us))
         yield gauge(
             "last_judged_window_end_timestamp_seconds", "End of the last judged window", model, _judged(conn)
@@ -138,6 +139,11 @@ def _models(conn: Connection) -> Rows:
     return _counted({row[0]: row[1] for row in rows})
 
 
+def _paused(conn: Connection) -> Rows:
+    query = select(func.count()).select_from(t.models).where(t.models.c.paused_us.is_not(None))
+    return _one(conn.execute(query).scalar_one())
+
+
 def _lag(conn: Connection, now_us: int) -> Rows:
     w, m, learnt = t.windows, t.models, t.windows.alias("learnt")
     # What was read of the time before the reference, and while there is none, waits for no judgement.
@@ -150,6 +156,7 @@ def _lag(conn: Connection, now_us: int) -> Rows:
         w.c.end_us <= now_us,
         w.c.start_us >= func.coalesce(reference.scalar_subquery(), 0),
         m.c.state != "learning",
+        m.c.paused_us.is_(None),
     )
     query = select(m.c.name, func.min(w.c.end_us)).select_from(m).outerjoin(w, late).where(_OURS_NOT)
     rows = conn.execute(query.group_by(m.c.name).order_by(m.c.name))

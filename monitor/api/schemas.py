@@ -62,6 +62,9 @@ class Model(Schema):
     )
     open_episodes: int
     created: Time = Field(validation_alias="created_us")
+    paused: Time | None = Field(
+        validation_alias="paused_us", description="since when nothing of it is read, measured or judged"
+    )
 
 
 class AlertState(Schema):

@@ -26,7 +26,7 @@ def status(database: Database = None, as_json: Json = False) -> None:
         for row in rows:
             table.add_row(
                 row["model"],
-                row["state"],
+                row["state"] if row["paused"] is None else f"paused since {row['paused']}",
                 f"v{row['contract_version']}",
                 row["judged_until"] or "nothing yet",
                 str(row["open_episodes"]),
@@ -46,6 +46,7 @@ def _models(conn: Connection) -> list[dict[str, Any]]:
         {
             "model": row["name"],
             "state": row["state"],
+            "paused": iso(row["paused_us"]),
             "contract_version": row["contract_version"],
             "judged_until": iso(row["judged_until_us"]),
             "open_episodes": row["open_episodes"],

@@ -28,15 +28,22 @@ class Model:
     baseline_id: int | None
     materialised_until_us: int | None
     created_us: int
+    paused_us: int | None = None  # since when nothing of it is read, measured or judged
 
 
 def get(conn: Connection, name: str) -> Model:
     """The model of this name; NotFound names those that exist."""
-    row = conn.execute(select(models).where(models.c.name == name)).one_or_none()
-    if row is None:
+    model = named(conn, name)
+    if model is None:
         known = ", ".join(conn.execute(select(models.c.name).order_by(models.c.name)).scalars()) or "none"
         raise NotFound(f"no model {name!r}: there are {known}")
-    return Model(**row._mapping)
+    return model
+
+
+def named(conn: Connection, name: str) -> Model | None:
+    """The model of this name, if there is one."""
+    row = conn.execute(select(models).where(models.c.name == name)).one_or_none()
+    return None if row is None else Model(**row._mapping)
 
 
 def by_id(conn: Connection, model_id: int) -> Model:
@@ -86,6 +93,11 @@ def update_state(
     changes = {name: value for name, value in given.items() if value is not None}
     if changes and conn.execute(_changing(), {"key": model_id, **changes}).rowcount == 0:
         raise NotFound(f"no model with id {model_id}")
+
+
+def set_paused(conn: Connection, model_id: int, paused_us: int | None) -> None:
+    """Pause a model, or let it go on (None)."""
+    conn.execute(_changing(), {"key": model_id, "paused_us": paused_us})
 
 
 def lock(conn: Connection, model_id: int) -> Model:

@@ -42,6 +42,7 @@ def due(kinds: tuple[Kind, ...], scope: Scope) -> Select[tuple[int]]:
             runs.c.kind.in_(kinds),
             runs.c.available_us <= bindparam("now"),
             ~_blocked(runs),
+            ~_paused(runs),
         )
         .order_by(runs.c.available_us, runs.c.window_start_us, runs.c.id)
         .limit(1)
@@ -202,6 +203,10 @@ def _blocked(run: FromClause) -> ColumnElement[bool]:
         and_(run.c.kind == "measure", reading),
         and_(run.c.kind == "judge", or_(measuring, judging)),
     )
+
+
+def _paused(run: FromClause) -> ColumnElement[bool]:
+    return exists().where(models.c.id == run.c.model_id, models.c.paused_us.is_not(None))
 
 
 def _in(table: FromClause, states: Sequence[State]) -> ColumnElement[bool]:

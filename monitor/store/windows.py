@@ -150,6 +150,12 @@ def last_judged_us(conn: Connection, model_id: int) -> int | None:
     return newest
 
 
+def judged_at(conn: Connection, model_id: int, start_us: int) -> int:
+    """When a window was judged last, by the clock; 0 if it never was."""
+    query = select(windows.c.judged_us).where(windows.c.model_id == model_id, windows.c.start_us == start_us)
+    return conn.execute(query).scalar_one_or_none() or 0
+
+
 def newest_with_records(conn: Connection, model_id: int) -> Window | None:
     """The newest window that any record was read of, None if there is none."""
     row = conn.execute(_newest_with_records(), {"model": model_id}).first()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from monitor import jobs
 from monitor.absent import columns_of_everyone
@@ -18,6 +19,8 @@ from monitor.doctor import examine
 from monitor.errors import UsageError
 from monitor.pipeline import PassReport
 from monitor.settings import Settings
+from monitor.store import contracts, models
+from monitor.store import tables as t
 from monitor.store.engine import Store
 from tests.monitor import stream
 
@@ -155,7 +158,19 @@ def test_a_name_that_was_corrected_after_learning_is_refused_with_the_cure(
     with pytest.raises(UsageError, match="no longer declared: amuont; new: amount") as refused:
         run(app, contract(tmp_path))
     assert "give a new --database" in str(refused.value)
+    with app.store.read() as conn:
+        assert len(contracts.versions(conn, models.get(conn, "orders").id)) == 1, "it is not kept"
     assert run(app, contract(tmp_path, TYPO)).records == 100  # taken back, it goes on
+
+
+def test_what_an_earlier_release_learnt_is_found_when_it_is_read_next(app: Simulated, tmp_path: Path) -> None:
+    """Its plan does not say beside its body which columns it counts."""
+    stream.write(tmp_path / "orders.csv", stream.records())
+    run(app, contract(tmp_path, TYPO))
+    with app.store.write() as conn:
+        conn.execute(update(t.plans).values(columns=None))
+    with pytest.raises(UsageError, match="no longer declared: amuont; new: amount"):
+        run(app, contract(tmp_path))
 
 
 def test_a_column_that_was_added_after_learning_is_told_and_the_others_go_on(

@@ -18,6 +18,7 @@ models = Table(
     Column("baseline_id", Key),
     Column("materialised_until_us", BigInteger),
     Column("created_us", BigInteger, nullable=False),
+    Column("paused_us", BigInteger),  # since when nothing of it is read, measured or judged
 )
 
 contracts = Table(
@@ -42,6 +43,8 @@ plans = Table(
     Column("plan_id", Text, primary_key=True),
     Column("body", LargeBinary, nullable=False),
     Column("created_us", BigInteger, nullable=False),
+    # {name: kind}, to be read without decoding the body; null where an earlier release learnt it.
+    Column("columns", Text),
 )
 
 baselines = Table(

@@ -15,11 +15,11 @@ from tests.monitor.alerting import HOUR, SetClock, breach, calm
 from tests.monitor.alerts.test_rules import BEFORE
 
 
-def judged(app: App, model_id: int, hour: int) -> None:
-    """The window that starts at `hour` was judged."""
+def judged(app: App, model_id: int, hour: int, at_us: int | None = None) -> None:
+    """The window that starts at `hour` was judged, then or at another time."""
     with app.store.write() as conn:
         windows.upsert(conn, model_id, [windows.Counts(hour * HOUR, (hour + 1) * HOUR)])
-        windows.mark(conn, model_id, [hour * HOUR], "judged", hour * HOUR)
+        windows.mark(conn, model_id, [hour * HOUR], "judged", hour * HOUR if at_us is None else at_us)
 
 
 @pytest.fixture
@@ -54,6 +54,18 @@ def test_windows_that_are_not_judged_are_a_health_alert_and_no_drift(app: App) -
     with app.store.read() as conn:
         assert {episode.family for episode in alerts.open_of(conn, 1)} == {"language"}
         assert alerts.states(conn, 1)["language"].health == "fresh"
+    app.store.close()
+
+
+def test_while_windows_are_caught_up_somebody_looks(app: App) -> None:
+    clock = app.clock
+    assert isinstance(clock, SetClock)
+    clock.us = 1_050 * HOUR
+    for hour in (998, 999):
+        judged(app, 1, hour, at_us=clock.us - HOUR + 1)
+        assert app.look_for_stale() == [], "old as the window is, it was judged just now"
+    clock.us += HOUR
+    assert app.look_for_stale() == ["toxicity"], "for an hour nothing has moved"
     app.store.close()
 
 

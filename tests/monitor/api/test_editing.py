@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from monitor.store import audit, keys
+from monitor.store import audit, keys, models, plans
 from monitor.store.engine import Store
 from tests.monitor.seeded import NOW, Seeded, seed
 from tests.monitor.served import Client, client_of
@@ -74,6 +74,24 @@ class TestContracts:
         assert checked.json()["errors"] == answer.json()["errors"]
         fine = sent(api, "POST", "/v1/models/m/contract/check", {"body": CONTRACT.format(model="m")})
         assert fine.json() == {"status": "ok"}
+
+    def test_a_contract_that_has_lost_what_was_learnt_is_refused(self, api: Client, store: Store) -> None:
+        sent(api, "POST", "/v1/models", {"body": CONTRACT.format(model="m")})
+        with store.write() as conn:
+            learnt = {"comment": "text", "label": "category"}
+            plans.save(conn, models.get(conn, "m").id, "a plan", b"", 0, columns=learnt)
+        before = api.get("/v1/models/m/contract").json()
+        lost = {
+            "body": CONTRACT.format(model="m").replace("  label: {role: prediction, kind: category}\n", "")
+        }
+        answer = sent(api, "PUT", "/v1/models/m/contract", lost, if_match="*")
+        assert answer.status_code == 422
+        assert "no longer declared: label" in answer.json()["errors"][0]["detail"]
+        assert sent(api, "POST", "/v1/models/m/contract/check", lost).json() == answer.json()
+        assert api.get("/v1/models/m/contract").json() == before
+        assert len(api.get("/v1/models/m/contract/versions").json()) == 1
+        more = {"body": CONTRACT.format(model="m") + "  score: {role: score}\n"}
+        assert sent(api, "PUT", "/v1/models/m/contract", more, if_match="*").status_code == 200
 
     def test_a_contract_of_another_model_is_refused(self, api: Client) -> None:
         sent(api, "POST", "/v1/models", {"body": CONTRACT.format(model="m")})

@@ -65,8 +65,10 @@ def test_two_models_may_learn_the_same_plan(store: Store, model_id: int) -> None
         plans.save(conn, model_id, "p1", b"\x00\xff", now_us=2)
         plans.save(conn, other, "p1", b"\x00\xff", now_us=2)
         assert plans.current(conn, model_id) == plans.load(conn, other, "p1") == b"\x00\xff"
-        plans.save(conn, model_id, "p2", b"new", now_us=3)
+        plans.save(conn, model_id, "p2", b"new", now_us=3, columns={"text": "text"})
         assert plans.current(conn, model_id) == b"new"
+        assert plans.columns(conn, model_id) == {"text": "text"}
+        assert plans.columns(conn, other) is None, "that is not known of it"
         assert plans.load(conn, model_id, "p1") == b"\x00\xff"
         with pytest.raises(NotFound, match="no plan p3"):
             plans.load(conn, model_id, "p3")
