@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,6 +32,12 @@ LIBRARIES = tuple(
     f"/usr/lib/{machine}-linux-gnu/faketime/libfaketime.so.1" for machine in ("x86_64", "aarch64")
 )
 OFFSETS = ("+1h", "-1h")
+TICK_SECONDS = 0.3
+PACE = {
+    "DRIFTGLASS_TICK_SECONDS": str(TICK_SECONDS),
+    "DRIFTGLASS_READ_SECONDS": str(TICK_SECONDS),
+    "DRIFTGLASS_LEASE_SECONDS": "5",
+}
 ASKED = """\
 from monitor.store.clock import clock_of
 from monitor.store.engine import Store
@@ -66,13 +73,8 @@ def run(form: Form) -> Iterator[Row]:
 
 def _by_the_database(url: str) -> Row:
     """What a process takes for the time whose machine is an hour off."""
-    found = []
-    for offset in OFFSETS:
-        variables = {**os.environ, "PYTHONPATH": str(REPOSITORY), **_faked(offset)}
-        asked = subprocess.run(
-            [sys.executable, "-c", ASKED, url], env=variables, capture_output=True, text=True, check=True
-        )
-        found.append(tuple(float(number) for number in asked.stdout.split()))
+    with ThreadPoolExecutor(len(OFFSETS)) as pool:
+        found = list(pool.map(lambda offset: _differences(url, offset), OFFSETS))
     off, machine = max(own for own, _ in found), min(theirs for _, theirs in found)
     return Row(
         "machine's clock ± 1 h, PostgreSQL",
@@ -80,6 +82,16 @@ def _by_the_database(url: str) -> Row:
         "< 60 s",
         ok=off < 60 and machine > 3000,
     )
+
+
+def _differences(url: str, offset: str) -> tuple[float, float]:
+    """Seconds between the database's clock and that of a process that is so far off: what it works by, and its own."""
+    variables = {**os.environ, "PYTHONPATH": str(REPOSITORY), **_faked(offset)}
+    asked = subprocess.run(
+        [sys.executable, "-c", ASKED, url], env=variables, capture_output=True, text=True, check=True
+    )
+    by_store, by_machine = asked.stdout.split()
+    return float(by_store), float(by_machine)
 
 
 def _jumps_of_the_machine(form: Form) -> Row:
@@ -122,7 +134,7 @@ def _set_at_work(form: Form, whose: str, url: str, offset: Path, variables: dict
     learnt(stage, url)
     settings = ("+1h", "+0") if form.short else ("+1h", "+0", "-1h", "+0")
     judged = 0
-    with serving(folder, url, role="worker", DRIFTGLASS_LEASE_SECONDS="5", **variables) as service:
+    with serving(folder, url, role="worker", **PACE, **variables) as service:
         for noticed, setting in enumerate(("", *settings)):
             if setting:
                 offset.write_text(setting + "\n", "utf-8")
@@ -134,7 +146,7 @@ def _set_at_work(form: Form, whose: str, url: str, offset: Path, variables: dict
         told = service.said("the clock jumped by")
         for setting in ("+1h", "+0"):  # there and back before anybody can look twice
             offset.write_text(setting + "\n", "utf-8")
-            time.sleep(0.3)
+            time.sleep(TICK_SECONDS / 3)
         stage.advance(1)
         _until_it_goes_on(url, "there and back", judged + 1)
         alive = service.process.poll() is None

@@ -6,25 +6,28 @@ Everything is started, killed and ended by process id. What somebody killed is s
 from __future__ import annotations
 
 import contextlib
-import json
+import multiprocessing
 import os
 import random
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import IO
 
 import psutil
+import psycopg
 
 from monitor.delivery.signing import encode_secret
+from tests.chaos import light
 from tests.chaos.checker import Database
 from tests.chaos.stage import REFERENCE_HOURS, SECRET_VARIABLE, URL_VARIABLE, Stage
 from tests.postgres import Server, binaries
@@ -70,7 +73,7 @@ def wait_until(said: str, true: Callable[[], bool], seconds: float) -> None:
     while not true():
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {seconds:.0f} s: {said}")
-        time.sleep(0.25)
+        time.sleep(0.1)
 
 
 def _is_gone(pid: int) -> bool:
@@ -174,37 +177,31 @@ class Replica:
 
 
 class Zygote:
-    """The process of `tests.chaos.light`, which makes light processes; several fleets may use one."""
+    """The process of `tests.chaos.light`, which makes light processes; several fleets may use one.
+
+    It is a fork of this one, which must have no other threads yet: `with Zygote()` comes first.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.light"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-            text=True,
-        )
-        if self._answer() != "ready":
-            raise RuntimeError("the light processes cannot be made, see above")
+        context = multiprocessing.get_context("fork")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=light.main, args=(theirs,))
+        self._process.start()
 
     def fork(self, what: str, environment: dict[str, str]) -> int:
         """A new process, `work` or `deliver`; its id."""
         with self._lock:
-            assert self._process.stdin is not None
-            print(json.dumps([what, environment]), file=self._process.stdin, flush=True)
-            return int(self._answer())
-
-    def _answer(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
+            self._pipe.send((what, environment))
+            pid: int = self._pipe.recv()
+            return pid
 
     def __enter__(self) -> Zygote:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
-        self._process.wait()
+        self._process.join()
 
 
 class Fleet:
@@ -226,6 +223,7 @@ class Fleet:
         self.replicas: list[Replica] = []
         self.light: dict[int, str] = {}
         self.lost_light = 0  # light processes that ended by themselves
+        self._asked: Database | None = None
         self._zygote = zygote
         self._log = (folder / "processes.log").open("a")
         self._environment = {
@@ -300,9 +298,18 @@ class Fleet:
                 self.start_light(what)
 
     def count(self, sql: str) -> int:
-        """The one number of a query."""
-        with closing(Database(self.url)) as found:
-            return int(found.rows(sql)[0][0] or 0)
+        """The one number of a query. It is asked often: the connection stays, or is made anew if it broke."""
+        if self._asked is not None:
+            with contextlib.suppress(sqlite3.Error, psycopg.Error):
+                return int(self._asked.rows(sql)[0][0] or 0)
+            self._forget_connection()
+        self._asked = Database(self.url)
+        return int(self._asked.rows(sql)[0][0] or 0)
+
+    def _forget_connection(self) -> None:
+        if self._asked is not None:
+            self._asked.close()
+            self._asked = None
 
     def judged(self) -> int:
         return self.count("SELECT COUNT(*) FROM windows WHERE state = 'judged'")
@@ -355,6 +362,7 @@ class Fleet:
     def end(self) -> None:
         """End every process of this fleet."""
         self._kill_all()
+        self._forget_connection()
         self._log.close()
 
     def _kill_all(self) -> None:

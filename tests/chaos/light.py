@@ -1,6 +1,6 @@
 """Processes that come to work in a fifth of a second: forked from one that has done the imports and a first pass.
 
-    python -m tests.chaos.light        ["work", {"NAME": "value", …}] on standard input → the new process's id
+    main(pipe)        ("work", {"NAME": "value", …}) → the new process's id
 
 `work` queues what is due, claims and does it as `serve` does with its child (`monitor.closing`, `monitor.worker`), in
 one process; `deliver` is the tick of the parent. A random kill then meets work, where it would mostly meet the imports
@@ -13,14 +13,14 @@ from __future__ import annotations
 import ctypes
 import gc
 import importlib
-import json
 import logging
 import os
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import cache
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from tests.chaos.stage import Stage
@@ -100,8 +100,12 @@ def deliver() -> None:
         time.sleep(PAUSE_SECONDS)
 
 
+@cache
 def warm() -> None:
-    """A pass over a small model in a store that is thrown away: everything is imported and compiled after it."""
+    """A pass over a small model in a store that is thrown away: everything is imported and compiled after it.
+
+    For a process that is to be forked; once is enough.
+    """
     from monitor.app import App
     from monitor.contract import load
     from monitor.settings import Settings
@@ -119,18 +123,19 @@ def warm() -> None:
     gc.freeze()  # what is here already is shared as long as nobody's collector writes on it
 
 
-def main() -> None:
+def main(pipe: Connection) -> None:
+    """Make processes as long as somebody asks for them."""
     warm()
     from monitor import failpoints
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how they ended
-    print("ready", flush=True)
-    for line in sys.stdin:
-        what, environment = json.loads(line)
+    while True:
+        what, environment = pipe.recv()
         pid = os.fork()
         if pid:
-            print(pid, flush=True)
+            pipe.send(pid)
             continue
+        pipe.close()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         os.environ.update(environment)
@@ -140,7 +145,3 @@ def main() -> None:
             {"work": work, "deliver": deliver}[what]()
         finally:
             os._exit(1)
-
-
-if __name__ == "__main__":
-    main()

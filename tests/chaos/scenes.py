@@ -101,8 +101,8 @@ class Scenes:
 def prepared(form: Form, pool: Executor) -> Iterator[Scenes]:
     """The templates on both kinds of database, a receiver that is well, and what makes light processes."""
     with ExitStack() as stack:
-        urls = {kind: stack.enter_context(database(kind, form.folder))[0] for kind in KINDS}
         zygote = stack.enter_context(Zygote())
+        urls = {kind: stack.enter_context(database(kind, form.folder))[0] for kind in KINDS}
         receiver = stack.enter_context(Receiver(form.folder, form.seed, well=True))
         scenes = Scenes(form, zygote, receiver, urls)
         scenes.prepare(pool)
