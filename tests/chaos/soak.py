@@ -3,6 +3,9 @@
 Every hour of every model is written, read, measured, judged and told; the API is asked meanwhile. What each process
 holds is looked at every second. After a warm-up (caches fill, pools open) a line through that, over the hours that are
 done, must not rise beyond its noise.
+
+A working process remembers the last four weeks of each model (`monitor.recent`). Three days would only show how that
+fills: here the reference is four weeks long, so that it is full from the first hour on.
 """
 
 from __future__ import annotations
@@ -17,10 +20,11 @@ import httpx
 import psutil
 
 from monitor.delivery.receiver import Receiver
+from monitor.recent import RECENT_US
 from monitor.store.engine import Store
 from tests.chaos.fleet import wait_until
 from tests.chaos.service import SECRET, Service, learnt, serving
-from tests.chaos.stage import Stage
+from tests.chaos.stage import HOUR_US, Stage
 from tests.chaos.table import Form, Row
 
 PAGES = ("/readyz", "/livez", "/metrics", "/v1/models", "/v1/alerts")
@@ -43,8 +47,8 @@ class Held:
 
 
 def run(form: Form) -> Iterator[Row]:
-    models, hours, end = form.pick(2, 20), form.pick(12, 72), time.monotonic() + form.pick(60, 215)
-    stage = Stage(form.folder / "stage", models, seed=form.seed)
+    models, hours, end = form.pick(2, 20), form.pick(12, 72), time.monotonic() + form.pick(100, 215)
+    stage = Stage(form.folder / "stage", models, seed=form.seed, reference_days=RECENT_US // (24 * HOUR_US))
     stage.reference()
     url = f"sqlite:///{form.folder / 'store.db'}"
     learnt(stage, url)

@@ -51,8 +51,17 @@ channels:
 class Stage:
     """Models in a folder, and how many of their hours have been written so far."""
 
-    def __init__(self, folder: Path, models: int, *, telling: bool = True, seed: int = 1) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        models: int,
+        *,
+        telling: bool = True,
+        seed: int = 1,
+        reference_days: int = REFERENCE_DAYS,
+    ) -> None:
         self.folder = folder
+        self.reference_hours = 24 * reference_days
         self._late: dict[tuple[str, int], int] = {}
         self.seed = seed
         self.names = [f"shop-{number:02d}" for number in range(models)]
@@ -62,7 +71,7 @@ class Stage:
             text = CONTRACT.format(
                 name=name,
                 first=START.date(),
-                last=(START + timedelta(days=REFERENCE_DAYS - 1)).date(),
+                last=(START + timedelta(days=reference_days - 1)).date(),
             )
             if telling:
                 text += CHANNELS.format(url=URL_VARIABLE, secret=SECRET_VARIABLE)
@@ -74,7 +83,7 @@ class Stage:
 
     def reference(self) -> None:
         """Write what is normal."""
-        self.advance(REFERENCE_HOURS)
+        self.advance(self.reference_hours)
 
     def advance(self, hours: int) -> None:
         """Write the next hours of every model: one file each, whole or not at all."""
@@ -108,7 +117,7 @@ class Stage:
         generator = random.Random(f"{self.seed}/{name}/{hour}")
         begin = START + timedelta(hours=hour)
         first = self.names.index(name) % BREAK_EVERY
-        broken = hour >= REFERENCE_HOURS and hour % BREAK_EVERY == first
+        broken = hour >= self.reference_hours and hour % BREAK_EVERY == first
         moments = sorted(generator.random() for _ in range(RECORDS + generator.randrange(-4, 5)))
         return [
             (
@@ -133,4 +142,6 @@ class Stage:
 
     def write_facts(self, path: Path) -> None:
         """The same as a file, with the number of reference hours."""
-        path.write_text(json.dumps({"reference_hours": REFERENCE_HOURS, "written": self.written()}), "utf-8")
+        path.write_text(
+            json.dumps({"reference_hours": self.reference_hours, "written": self.written()}), "utf-8"
+        )
