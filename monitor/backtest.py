@@ -93,8 +93,13 @@ def backtest(loaded: Loaded, from_us: int | None, to_us: int | None, progress: P
     """Read, learn and judge as `run` would have, up to `to_us`; alarms before `from_us` are left out.
 
     Without `from_us` the span begins where the reference ends, without `to_us` it ends with the data. UsageError if
-    nothing could be judged in it.
+    nothing could be judged in it, or its records are pushed.
     """
+    if loaded.contract.source.type == "push":
+        raise UsageError(
+            f"{loaded.contract.model}: what was pushed is not kept whole, so another contract cannot judge it: let the "
+            "`source` of this one be a file or a table with the same records"
+        )
     # Nobody hears of it, and no model is trained for it.
     contract = loaded.contract.model_copy(
         update={

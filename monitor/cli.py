@@ -46,6 +46,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    # On a wide terminal the list of commands tells each in a whole sentence.
+    context_settings={"max_content_width": 120},
 )
 # In the order in which `--help` lists them.
 app.command()(contracts.init)

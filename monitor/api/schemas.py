@@ -106,6 +106,7 @@ class Window(Schema):
     source_count: int | None = Field(description="what the source itself counted, where it was asked")
     measured: Time | None = Field(validation_alias="measured_us")
     judged: Time | None = Field(validation_alias="judged_us")
+    reason: str | None = Field(description="why it is not judged, where its state is `skipped`")
 
 
 class Measurement(Schema):

@@ -35,7 +35,7 @@ def ack(
     by: By = None,
     database: Database = None,
 ) -> None:
-    """Take care of an alert: nobody is called again for it until the time is over, or until it is more severe."""
+    """Take care of an alert. Nobody is called again for it until the time is over, or until it is more severe."""
     from monitor.alerts import acts
 
     author = by or getpass.getuser()
@@ -99,7 +99,7 @@ def feedback(
     by: By = None,
     database: Database = None,
 ) -> None:
-    """Say that a change is expected, or that an alert was false: what is normal moves, and the alert closes."""
+    """Say that a change is expected, or that an alert was false. What is normal moves, and the alert closes."""
     from monitor import feedback as said
     from monitor.clock import SystemClock
     from monitor.store.alerts import get

@@ -13,7 +13,7 @@ from monitor.errors import ContractError, DependencyUnavailable, UsageError
 if TYPE_CHECKING:
     from monitor.contract import Loaded
 
-CONTRACTS = [CONTRACT]
+NONE: list[Path] = []
 
 
 def init(
@@ -39,7 +39,12 @@ def init(
 
 
 def check_contract(
-    contracts: Annotated[list[Path], typer.Argument(help="Contract files.")] = CONTRACTS,
+    contracts: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="Contracts; contract.yaml if none is named.")
+    ] = NONE,
+    named: Annotated[
+        list[Path], typer.Option("--contract", "-c", help="The same, as `run` and `serve` take them.")
+    ] = NONE,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON Schema for editors instead.")
     ] = False,
@@ -47,7 +52,7 @@ def check_contract(
         bool, typer.Option("--no-data", help="Open neither the source nor the files that contracts name.")
     ] = False,
 ) -> None:
-    """Report every problem of contracts, and where their data differ, as file:line:column, with the cure."""
+    """Report every problem of contracts, and where their data differ. Each is file:line:column, with the cure."""
     from monitor.contract import json_schema, load
     from monitor.store.canonical import json_text
 
@@ -56,7 +61,7 @@ def check_contract(
         return
     problems: list[str] = []
     away: list[str] = []
-    for path in contracts:
+    for path in [*contracts, *named] or [CONTRACT]:
         try:
             loaded = load(path)
         except ContractError as error:

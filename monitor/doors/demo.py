@@ -22,7 +22,7 @@ def demo(
     ] = None,
     database: Database = None,
 ) -> None:
-    """Ten weeks of messages with seven planted incidents: run the main job over them and show what it found."""
+    """Watch ten weeks of messages with seven planted incidents, and show what was found."""
     from monitor.demo.run import run_demo
 
     run_demo(folder, seed=seed, incidents=incidents, database=database, alertmanager_url=alertmanager)

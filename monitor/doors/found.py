@@ -24,7 +24,7 @@ def alerts(
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
-    """Episodes, newest first, with what they name."""
+    """The newest episodes, with what they name."""
     from checks.series import Family
     from monitor.alerts.families import HEALTH
     from monitor.store import listing

@@ -26,7 +26,7 @@ def status(database: Database = None, as_json: Json = False) -> None:
         for row in rows:
             table.add_row(
                 row["model"],
-                row["state"] if row["paused"] is None else f"paused since {row['paused']}",
+                row["state"] if row["paused"] is None else "paused",
                 f"v{row['contract_version']}",
                 row["judged_until"] or "nothing yet",
                 str(row["open_episodes"]),

@@ -55,6 +55,16 @@ def test_a_span_before_the_reference_ends_is_told(contract: Path) -> None:
     assert any("nothing before it is judged" in note for note in found.notes)
 
 
+def test_what_is_pushed_is_not_kept_whole_and_that_is_said(contract: Path) -> None:
+    text = contract.read_text().splitlines()
+    pushed = [
+        "source: {type: push, id: id, time: at}" if line.startswith("source:") else line for line in text
+    ]
+    contract.write_text("\n".join(pushed))
+    with pytest.raises(UsageError, match="a file or a table with the same records"):
+        backtest(load(contract), None, None, silent)
+
+
 def test_a_span_within_the_reference_is_refused(contract: Path) -> None:
     with pytest.raises(UsageError, match="nothing could be judged: learning"):
         backtest(load(contract), us(2), us(9), silent)

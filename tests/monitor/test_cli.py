@@ -6,8 +6,10 @@ import socket
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from monitor import __version__
+from monitor.cli import app
 from tests.monitor import stream
 from tests.monitor.commandline import Cli, Watched, process
 
@@ -28,6 +30,13 @@ def test_what_it_does_not_understand_is_exit_2(cli: Cli, arguments: list[str]) -
     done = cli(*arguments)
     assert done.code == 2
     assert "Traceback" not in done.err
+
+
+def test_on_a_wide_terminal_help_cuts_no_sentence_short() -> None:
+    told = CliRunner().invoke(app, ["--help"], terminal_width=120).stdout
+    commands = told.split("Commands:\n")[1].splitlines()
+    assert commands[0].split()[0] == "init"
+    assert [line for line in commands if line.endswith("...")] == []
 
 
 def test_a_setting_that_is_wrong_is_exit_2_without_its_value(

@@ -41,6 +41,7 @@ def test_check_contract_tells_every_problem_and_exits_2(cli: Cli, quiet: Path) -
     bad = quiet.with_name("bad.yaml")
     bad.write_text(text.replace("role: score", "role: scroe"), "utf-8")
     done = cli("check-contract", quiet, bad)
+    assert cli("check-contract", "-c", quiet, "-c", bad) == done
     assert done.code == 2
     assert done.out == f"{quiet}: fine (model orders)\n"
     *problems, last = done.err.splitlines()
