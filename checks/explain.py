@@ -209,7 +209,7 @@ def _size(named: Named, series: Series) -> str:
         return f"that is {abs(named.effect):.2g} standard deviations of single values {side} normal"
     if series.kind == "distribution":
         usual = max(named.expected, 1e-12)
-        return f"it is {named.value / usual:.1f} times as far from normal as windows of this size usually are"
+        return f"it is {_times(named.value / usual)} as far from normal as windows of this size usually are"
     points = f"{abs(named.effect) * 100:.2g} points {'above' if named.effect > 0 else 'below'} normal"
     if named.effect > 0 and named.expected > 0 and named.value / named.expected >= 2:
         return f"that is {points}, {_times(named.value / named.expected)} the usual share"
