@@ -63,6 +63,7 @@ class Scheduler:
         self._ticks = {name: _Tick(seconds, call, monotonic()) for name, (seconds, call) in ticks.items()}
         self._scheduler: BackgroundScheduler | None = None
         self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -92,10 +93,14 @@ class Scheduler:
 
     def stop(self) -> None:
         """Stop ticking; waits for the calls that are under way."""
-        self._stopped.set()
-        if self._scheduler is not None:
-            self._scheduler.shutdown(wait=True)
-            self._scheduler = None
+        with self._lock:
+            self._stopped.set()
+        scheduler, self._scheduler = self._scheduler, None
+        if scheduler is not None:
+            # Were it to wait itself, it would hold its locks, which a call under way needs to plan another one.
+            scheduler.shutdown(wait=False)
+            with self._idle:
+                self._idle.wait_for(lambda: not any(tick.running for tick in self._ticks.values()))
 
     def wake(self, name: str) -> None:
         """Call a function soon, after the call under way and not at its next tick; at most five times a second."""
@@ -137,6 +142,8 @@ class Scheduler:
         """One call of one function, as the clock makes it."""
         tick = self._ticks[name]
         with self._lock:
+            if self._stopped.is_set():
+                return
             tick.last, tick.running, tick.again = self._monotonic(), True, False
         try:
             tick.call()
@@ -154,6 +161,7 @@ class Scheduler:
         finally:
             with self._lock:
                 tick.last, tick.running = self._monotonic(), False
+                self._idle.notify_all()
             if tick.again:
                 self.wake(name)
 

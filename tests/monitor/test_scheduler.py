@@ -53,6 +53,27 @@ def test_a_tick_never_runs_beside_itself() -> None:
     scheduler.stop()
 
 
+def test_a_call_that_plans_another_one_holds_up_no_stop() -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    def plans() -> None:
+        entered.set()
+        go_on.wait(10)
+        scheduler.wake("other")
+        scheduler.call_in("other", 60.0)
+
+    scheduler = Scheduler({"plans": (3600.0, plans), "other": (3600.0, lambda: None)})
+    scheduler.start()
+    assert entered.wait(10)
+    stopping = threading.Thread(target=scheduler.stop, daemon=True)
+    stopping.start()
+    stopping.join(0.5)
+    assert stopping.is_alive(), "it waits for the call that is under way"
+    go_on.set()
+    stopping.join(10)
+    assert not stopping.is_alive()
+
+
 def test_what_does_not_tick_is_named() -> None:
     now = [0.0]
     busy: list[list[str]] = []
