@@ -201,7 +201,7 @@ def _runs(conn: Connection) -> Iterator[Finding]:
 
 
 def _watched(conn: Connection, store: Store) -> Iterator[Finding]:
-    if not models.everyone(conn):
+    if all(model.name == models.CANARY for model in models.everyone(conn)):
         cure = "`driftglass init FILE`, then `driftglass run`; or check DRIFTGLASS_DATABASE_URL and the working folder"
         yield warning("models", f"no model is watched in {store.shown}", cure)
 

@@ -89,9 +89,12 @@ def learn(watched: Watched, now_us: int, progress: Progress, source: Source | No
         records += len(batch)
         progress("learning what is normal", records, None)
     if not records:
+        read = contract.reference if contract.reference and contract.reference.path else contract.source
+        path = getattr(read, "path", None)
+        where = "" if path is None else f" ({path} from {watched.base_path.absolute()} on)"
         raise SourceError(
-            f"{watched.name}: the reference holds no usable record; check `source`, the name of the time column and "
-            "`reference`: `driftglass check-contract` says what differs from the data"
+            f"{watched.name}: the reference holds no usable record{where}; check `source`, the name of the time column "
+            "and `reference`: `driftglass check-contract` says what differs from the data"
         )
     try:
         return learner.plan()

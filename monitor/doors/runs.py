@@ -105,10 +105,12 @@ def _print(rows: list[dict[str, object]], state: str, as_json: bool) -> None:
     if not rows:
         typer.echo(f"no {state} runs", err=True)
         return
-    from rich.console import Console
-    from rich.table import Table
+    from rich.text import Text
 
-    table = Table(*rows[0])
+    from monitor.alerts.message import safe
+    from monitor.terminal import headed, print_out
+
+    table = headed(*rows[0])
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    Console().print(table, markup=False)
+        table.add_row(*(Text("" if value is None else safe(str(value))) for value in row.values()))
+    print_out(table)

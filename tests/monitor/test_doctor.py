@@ -158,6 +158,9 @@ def test_a_store_in_which_no_model_is_watched(store: Store) -> None:
     (one,) = examine(Settings(database_url=store.address))
     assert (one.severity, one.about) == ("warning", "models")
     assert one.what == f"no model is watched in {store.shown}"
+    with store.write() as conn:
+        models.create(conn, CANARY, now())
+    assert one in examine(Settings(database_url=store.address)), "the canary is nobody's model"
 
 
 def test_two_releases_side_by_side(house: House) -> None:

@@ -49,7 +49,9 @@ def test_what_was_given_up_is_listed(store_url: str, dead: int, capsys: pytest.C
         "1970-01-01T00:00Z",
     )
     assert (row["crashes"], "ended with -9" in row["error"]) == (3, True)
-    assert str(dead) in command(capsys, "runs", "list", "--database", store_url)[1]
+    table = command(capsys, "runs", "list", "--database", store_url)[1]
+    assert str(dead) in table
+    assert "the working process ended with -9" in table, "in a pipe no cell is cut short"
     assert "no failed runs" in command(capsys, "runs", "list", "--state", "failed", "-d", store_url)[2]
 
 
