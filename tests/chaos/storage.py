@@ -91,7 +91,7 @@ def _trouble(
     stage = Stage(folder / "stage", 1, telling=False, seed=form.seed)
     stage.reference()
     learnt(stage, url)
-    pace = {"DRIFTGLASS_TICK_SECONDS": "0.3", "DRIFTGLASS_LEASE_SECONDS": str(form.pick(2, 5))}
+    pace = {"DRIFTGLASS_TICK_SECONDS": "0.3", "DRIFTGLASS_LEASE_SECONDS": "5"}
     with serving(folder, url, **pace) as service:
         wait_until("it serves", lambda: service.ready() == 200, 60)
         begin()
