@@ -295,12 +295,9 @@ class _Writer:
 
     def _grow(self, episode_id: int, finding: FamilyFinding, held: _Held, state: AlertState) -> None:
         attributes = grown(held.attributes, finding.attributes)
-        # A series that joins may have begun to move before: the alert began then, as its sentences say.
-        since_us = finding.since_us if held.state.since_us is None else held.state.since_us
         store.change_episode(
             self.conn,
             episode_id,
-            since_us=min(since_us, finding.since_us),
             last_us=self.window_us,
             severity=state.severity,
             summary=message.summary(attributes),

@@ -158,7 +158,7 @@ def open_episode(
 
 
 def change_episode(conn: Connection, episode_id: int, **values: Any) -> None:
-    """Set columns of an episode (severity, since_us, last_us, closed_us, close_reason, inhibited_by, summary,
+    """Set columns of an episode (severity, last_us, closed_us, close_reason, inhibited_by, summary,
     attributes).
     """
     conn.execute(_changing(), {"key": episode_id, **values})

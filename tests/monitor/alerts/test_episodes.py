@@ -118,12 +118,12 @@ def test_new_series_grow_the_episode_quietly(store: Store) -> None:
     assert episode.summary.startswith("encoding_rate(text):mojibake"), "the newest window leads"
 
 
-def test_an_alert_begins_where_the_first_of_its_series_did(store: Store) -> None:
+def test_an_alert_begins_where_the_series_that_opened_it_did(store: Store) -> None:
+    """One that joins is weaker, and dated less surely: what is learnt from the alert's windows must not begin too early."""
     judge(store, 5, breach("vocabulary", 4 * HOUR, SLANG))
     judge(store, 6, breach("vocabulary", 2 * HOUR, MOJIBAKE))
-    judge(store, 7, breach("vocabulary", 6 * HOUR, MOJIBAKE))
     (episode,) = episodes(store)
-    assert (episode.since_us, episode.opened_us) == (2 * HOUR, 5 * HOUR)
+    assert (episode.since_us, episode.opened_us) == (4 * HOUR, 5 * HOUR)
 
 
 def test_a_hard_break_opens_although_the_statistics_are_calm(store: Store) -> None:
