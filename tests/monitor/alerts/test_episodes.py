@@ -119,7 +119,7 @@ def test_new_series_grow_the_episode_quietly(store: Store) -> None:
 
 
 def test_an_alert_begins_where_the_series_that_opened_it_did(store: Store) -> None:
-    """One that joins is weaker, and dated less surely: what is learnt from the alert's windows must not begin too early."""
+    """One that joins is weaker and dated less surely, and what is learnt from an alert must not begin too early."""
     judge(store, 5, breach("vocabulary", 4 * HOUR, SLANG))
     judge(store, 6, breach("vocabulary", 2 * HOUR, MOJIBAKE))
     (episode,) = episodes(store)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
+from sqlalchemy import Connection
 
 from monitor.clock import SystemClock
 from monitor.store.clock import DatabaseClock, clock_of
@@ -24,6 +26,26 @@ def test_between_two_answers_the_monotonic_clock_goes_on(new_database: Callable[
     assert clock.now_us() - first == 9_000_000
     now[0] += 3600.0  # asked again: the machine slept, or its clock is fast
     assert abs(clock.now_us() - first) < 60_000_000
+    store.close()
+
+
+def test_how_long_connecting_takes_does_not_change_the_time(new_database: Callable[..., str]) -> None:
+    class Slow(Store):
+        @contextmanager
+        def read(self) -> Iterator[Connection]:
+            time.sleep(1.0)
+            with super().read() as conn:
+                yield conn
+
+    store = Slow(new_database("postgresql"))
+    clock = DatabaseClock(store)
+    clock.now_us()
+    with store.read() as conn:
+        before_us = clock.now_us()
+        found = conn.exec_driver_sql("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+        now_us: int = found.scalar_one()
+        after_us = clock.now_us()
+    assert before_us - 250_000 < now_us < after_us + 250_000
     store.close()
 
 
