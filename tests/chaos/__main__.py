@@ -36,7 +36,7 @@ class Limits:
 # keeps the two apart that need both processors, steps and kills. The test counts that all limits together are five
 # minutes at most; sixty in the long form, where one follows the other.
 PARTS = {
-    "steps": Limits(75, 240),
+    "steps": Limits(85, 240),
     "database": Limits(40, 160),
     "stopped": Limits(30, 80),
     "kills": Limits(65, 1400),
@@ -47,7 +47,7 @@ PARTS = {
     "alerts": Limits(6, 50),
     "ingest": Limits(14, 100, alone=True),
     "hostile": Limits(20, 450, alone=True),
-    "downtime": Limits(32, 120, alone=True),
+    "downtime": Limits(26, 120, alone=True),
     "latency": Limits(48, 140, alone=True),
     "soak": Limits(0, 230, alone=True),  # three days say something, and take minutes
 }

@@ -38,7 +38,7 @@ class Aim:
     settle_seconds: float
 
 
-SHORT = Aim(1, 3, 4, 60, 20, 0.8, 6, 20, 70)
+SHORT = Aim(1, 3, 4, 60, 20, 0.8, 6, 26, 70)
 LONG = Aim(3, 3, 10, 2600, 520, 1.1, 8, 660, 90)
 
 
